@@ -1,0 +1,1 @@
+"""Runs agents: claims runs, gives agents their context, reports what happens. Opens no socket to users."""

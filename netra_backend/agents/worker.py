@@ -1,0 +1,182 @@
+"""Claims runs and executes them, as many at once as it has slots; keeps their leases.
+
+A wake-up makes it immediate, a slow poll makes it certain. On a drain it stops claiming, waits,
+and hands back what has not ended.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from netra_backend.agents.runner import Cancel, RunTask
+from netra_backend.domain.errors import NetraError
+from netra_backend.domain.ids import RunId, WorkerId
+from netra_backend.domain.ports import Feed, Queue
+from netra_backend.domain.runs import Run
+
+log = structlog.get_logger(__name__)
+
+MAX_CLAIM = 64
+"""Runs claimed at once: a worker that dies gives back few, and a claim stays short."""
+
+
+HAND_BACK_TRIES = 5
+"""Attempts to release a run within its lease, after which another worker takes it anyway."""
+
+
+class Worker:
+    """One worker.
+
+    Args:
+        task: makes the execution of a claimed run.
+        slots: runs executed at once.
+        lease_s: the queue's lease; leases are extended three times in it.
+        poll_s: seconds between looks at the queue when nobody wakes the worker.
+    """
+
+    def __init__(
+        self,
+        worker_id: WorkerId,
+        *,
+        queue: Queue,
+        feed: Feed,
+        task: Callable[[Run], RunTask],
+        slots: int,
+        lease_s: float,
+        poll_s: float,
+    ) -> None:
+        self._id = worker_id
+        self._queue = queue
+        self._task = task
+        self._slots = slots
+        self._lease_s = lease_s
+        self._poll_s = poll_s
+        self._running: dict[RunId, RunTask] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._draining = False
+        self._claiming_ended = asyncio.Event()
+        self._drained = asyncio.Event()
+        feed.on_work(self._wake.set)
+        feed.on_stop(self._stop)
+
+    @property
+    def running(self) -> int:
+        """Runs in execution."""
+        return len(self._running)
+
+    async def run(self) -> None:
+        """Claim and execute until cancelled or drained; leases are kept until then."""
+        heartbeat = asyncio.create_task(self._keep_leases(), name="worker-heartbeat")
+        try:
+            while not self._draining:
+                if not await self._claim():
+                    await self._pause()
+            self._claiming_ended.set()
+            await self._drained.wait()
+        finally:
+            self._claiming_ended.set()
+            heartbeat.cancel()
+            await asyncio.wait([heartbeat])
+
+    async def drain(self, seconds: float) -> None:
+        """Stop claiming; give runs `seconds` to end, then hand them back. `run` must be running."""
+        self._draining = True
+        self._wake.set()
+        await self._claiming_ended.wait()
+        await self._settle(seconds)
+        for execution in list(self._running.values()):
+            execution.cancel(Cancel.DRAIN)
+        await self._settle(self._lease_s)
+        self._drained.set()
+
+    async def _settle(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    async def _claim(self) -> bool:
+        """Claim and start what fits; returns whether there may be more."""
+        self._wake.clear()
+        free = min(self._slots - len(self._tasks), MAX_CLAIM)
+        if free <= 0:
+            return False
+        try:
+            runs = await self._queue.claim(self._id, limit=free)
+        except NetraError as error:
+            log.warning("claim_failed", code=error.code)
+            return False
+        except Exception:
+            log.exception("claim_failed")  # a worker that stopped claiming would be missed by nobody
+            return False
+        for run in runs:
+            self._start(run)
+        return len(runs) == free
+
+    def _start(self, run: Run) -> None:
+        if run.id in self._running:  # our own lease had lapsed: the earlier attempt may write nothing more
+            self._running[run.id].cancel(Cancel.LOST)
+        execution = self._running[run.id] = self._task(run)
+        task = asyncio.create_task(self._execute(execution), name=f"run-{run.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._wake.set()
+
+    async def _execute(self, execution: RunTask) -> None:
+        run = execution.run
+        try:
+            with structlog.contextvars.bound_contextvars(run_id=run.id):
+                done = await execution.execute()
+            if not done:
+                await self._hand_back(run)
+        except NetraError as error:
+            log.warning("run_interrupted", run_id=run.id, code=error.code)
+            await self._hand_back(run)
+        except Exception:
+            log.exception("run_crashed", run_id=run.id)
+        finally:
+            if self._running.get(run.id) is execution:
+                del self._running[run.id]
+
+    async def _hand_back(self, run: Run) -> None:
+        """Release a run; while the store is away its lease goes on, and then it counts as a death."""
+        for _ in range(HAND_BACK_TRIES):
+            try:
+                await self._queue.release(self._id, [run])
+            except NetraError:
+                await asyncio.sleep(self._lease_s / HAND_BACK_TRIES)
+            else:
+                return
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(self._poll_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _stop(self, run_id: RunId) -> None:
+        if run_id in self._running:
+            self._running[run_id].cancel(Cancel.STOP)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            executions = dict(self._running)
+            if not executions:
+                continue
+            try:
+                held, stopping = await self._queue.heartbeat(
+                    self._id, [execution.run for execution in executions.values()]
+                )
+            except NetraError as error:
+                log.warning("heartbeat_failed", code=error.code)
+                continue
+            for run_id, execution in executions.items():
+                if run_id not in held:
+                    execution.cancel(Cancel.LOST)
+                elif run_id in stopping:
+                    execution.cancel(Cancel.STOP)

@@ -1,0 +1,50 @@
+-- name: add_tenant
+-- A tenant's id is its name, as external issuers also write it; there already is fine.
+INSERT INTO tenants (id, name) VALUES ($1, $1) ON CONFLICT DO NOTHING
+
+-- name: add_user
+-- No row comes back if the address is taken, in whichever tenant.
+INSERT INTO users (tenant_id, id, email, password_hash, roles) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (email) DO NOTHING RETURNING id
+
+-- name: login_lookup
+-- The one look-up before the tenant is known.
+SELECT tenant_id, id, email, password_hash, roles, disabled FROM login_lookup($1)
+
+-- name: user
+-- One user of the transaction's tenant.
+SELECT tenant_id, id, email, roles, disabled_at IS NOT NULL AS disabled FROM users
+WHERE tenant_id = $1 AND id = $2
+
+-- name: disable_user
+-- Disabling twice keeps the first time.
+UPDATE users SET disabled_at = coalesce(disabled_at, now()) WHERE tenant_id = $1 AND id = $2
+
+-- name: add_session
+-- A login ($4 is null) or a one-time link; the row's end is the database's time.
+INSERT INTO sessions (tenant_id, user_id, id, link_hash, expires_at)
+VALUES ($1, $2, $3, $4, now() + $5::double precision * interval '1 second')
+
+-- name: forget_sessions
+-- Whenever a user logs in, that user's long dead sessions go.
+DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND expires_at < now() - interval '1 day'
+
+-- name: revoke_session
+-- Ends one session of one user.
+UPDATE sessions SET revoked_at = now()
+WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND revoked_at IS NULL
+
+-- name: revoke_sessions
+-- Ends all sessions and links of one user.
+UPDATE sessions SET revoked_at = now() WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL
+
+-- name: live_sessions
+-- Which of these sessions still stand: not ended, not expired, not a link, user not disabled.
+SELECT s.tenant_id, s.user_id, s.id::text, extract(epoch FROM s.expires_at - now())::double precision AS seconds
+FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+WHERE s.id = ANY ($1::uuid[]) AND s.link_hash IS NULL
+  AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
+
+-- name: redeem_link
+-- Uses up a link; the function sees all tenants and returns at most the one row of this hash.
+SELECT tenant_id, user_id FROM redeem_link($1)

@@ -1,0 +1,224 @@
+"""Access tokens: signed JWTs, checked by the rules of RFC 8725. Never quotes a token in an error.
+
+What the token says about its own verification is not believed: the algorithm is the key's, the
+key is found by issuer and `kid` only, and headers that bring or point to a key are refused.
+"""
+
+import json
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+import jwt
+from jwt.exceptions import PyJWTError
+
+from netra_backend.auth.keys import SigningKeys
+from netra_backend.auth.remote_keys import RemoteKeys, VerifyingKey
+from netra_backend.domain.errors import Unauthenticated
+from netra_backend.domain.identity import Principal, valid_name
+from netra_backend.domain.ids import Owner, TenantId, UserId
+from netra_backend.domain.ports import Clock
+
+MAX_TOKEN_BYTES = 16 * 1024
+MAX_KID_LENGTH = 128
+LEEWAY_S = 5
+"""Seconds that the clocks of issuer and server may differ."""
+LAST_SECOND = 253402300799
+"""31 December 9999: the last moment that a datetime can hold."""
+
+UNSAFE_HEADERS = frozenset(["crit", "b64", "zip", "jku", "jwk", "x5u", "x5c"])
+"""Extensions that we do not know, and ways to bring one's own key (RFC 8725, sections 3.5, 3.10)."""
+
+_jws = jwt.PyJWS(algorithms=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A new access token; `expires_in` is in seconds."""
+
+    access_token: str
+    expires_in: int
+    principal: Principal
+
+
+class TokenIssuer:
+    """Signs our own tokens."""
+
+    def __init__(self, keys: SigningKeys, *, issuer: str, audience: str, clock: Clock) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+        self._clock = clock
+
+    def issue(self, owner: Owner, *, roles: Collection[str], session_id: str, ttl: timedelta) -> Issued:
+        """A token for `owner` that stands for the session `session_id`."""
+        now = int(self._clock.now().timestamp())
+        seconds = max(1, int(ttl.total_seconds()))
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": owner.user_id,
+            "tenant_id": owner.tenant_id,
+            "sid": session_id,
+            "roles": sorted(roles),
+            "iat": now,
+            "exp": now + seconds,
+        }
+        token = _jws.encode(
+            json.dumps(claims, separators=(",", ":")).encode(),
+            self._keys.private,
+            algorithm="EdDSA",
+            headers={"kid": self._keys.kid},
+        )
+        principal = Principal(
+            owner=owner,
+            roles=frozenset(roles),
+            expires_at=datetime.fromtimestamp(now + seconds, UTC),
+            session_id=session_id,
+            issuer=self._issuer,
+        )
+        return Issued(access_token=token, expires_in=seconds, principal=principal)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalIssuer:
+    """An issuer that the operator trusts for every tenant."""
+
+    issuer: str
+    audience: str
+    keys: RemoteKeys
+
+
+class TokenVerifier:
+    """Checks tokens of our own issuer and of the external ones."""
+
+    def __init__(
+        self,
+        keys: SigningKeys,
+        *,
+        issuer: str,
+        audience: str,
+        clock: Clock,
+        external: Collection[ExternalIssuer] = (),
+    ) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+        self._clock = clock
+        self._external = {each.issuer: each for each in external if each.issuer != issuer}
+
+    async def verify(self, token: str) -> Principal:
+        """Who the token is for.
+
+        Raises:
+            Unauthenticated: for every kind of fault, with a sentence that does not quote the token.
+        """
+        header, claims = _parse(token)
+        kid = _checked_kid(header)
+        issuer = claims.get("iss")
+        if issuer == self._issuer:
+            key, audience = self._own_key(kid), self._audience
+        elif isinstance(issuer, str) and issuer in self._external:
+            external = self._external[issuer]
+            key, audience = await external.keys.find(kid), external.audience
+        else:
+            _refuse("The token's issuer is not known here.")
+        if key is None:
+            _refuse("The token's key is not known here.")
+        _check_signature(token, key)
+        return self._principal(claims, audience=audience, own=issuer == self._issuer)
+
+    def _own_key(self, kid: str | None) -> VerifyingKey | None:
+        key = self._keys.public(kid) if kid is not None else None
+        return VerifyingKey(key, "EdDSA") if key is not None else None
+
+    def _principal(self, claims: Mapping[str, Any], *, audience: str, own: bool) -> Principal:
+        expires_at = _checked_times(claims, now=self._clock.now().timestamp())
+        aud = claims.get("aud")
+        if audience not in (aud if isinstance(aud, list) else [aud]):
+            _refuse("The token is for another audience.")
+        if not valid_name(claims.get("sub")) or not valid_name(claims.get("tenant_id")):
+            _refuse("The token's sub and tenant_id must be 1 to 255 printable characters.")
+        return Principal(
+            owner=Owner(TenantId(claims["tenant_id"]), UserId(claims["sub"])),
+            roles=_own_roles(claims) if own else frozenset(),
+            expires_at=expires_at,
+            session_id=_own_session(claims) if own else None,
+            issuer=claims["iss"],
+        )
+
+
+def _refuse(sentence: str) -> NoReturn:
+    raise Unauthenticated(sentence) from None
+
+
+def _parse(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims, not yet to be believed."""
+    if not token.isascii() or len(token) > MAX_TOKEN_BYTES:
+        _refuse("The token is not a JWT of at most 16 KiB.")
+    try:
+        parts = _jws.decode_complete(token, options={"verify_signature": False})
+        claims = json.loads(parts["payload"])
+    except (PyJWTError, ValueError, RecursionError):
+        _refuse("The token is not a valid JWT.")
+    if not isinstance(claims, dict):
+        _refuse("The token is not a valid JWT.")
+    return parts["header"], claims
+
+
+def _checked_kid(header: Mapping[str, Any]) -> str | None:
+    if UNSAFE_HEADERS & header.keys():
+        _refuse("The token's header holds a member that is not allowed.")
+    kid = header.get("kid")
+    if kid is None:
+        return None
+    if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_LENGTH or not kid.isprintable():
+        _refuse("The token's key id is not valid.")
+    return kid
+
+
+def _check_signature(token: str, key: VerifyingKey) -> None:
+    try:
+        _jws.decode_complete(token, key.key, algorithms=[key.algorithm])
+    except (PyJWTError, ValueError, TypeError):
+        _refuse("The token's signature is not valid.")
+
+
+def _checked_times(claims: Mapping[str, Any], *, now: float) -> datetime:
+    """The time of expiry, after `exp` (required), `nbf` and `iat` were checked."""
+    expires = _seconds(claims, "exp")
+    if expires is None:
+        _refuse("The token has no expiry.")
+    if expires <= now - LEEWAY_S:
+        _refuse("The token has expired.")
+    for name in ("nbf", "iat"):
+        start = _seconds(claims, name)
+        if start is not None and start > now + LEEWAY_S:
+            _refuse("The token is not valid yet.")
+    return datetime.fromtimestamp(expires, UTC)
+
+
+def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LAST_SECOND:
+        _refuse(f"The token's {name} is not a time.")  # also NaN, which compares with nothing
+    return value
+
+
+def _own_roles(claims: Mapping[str, Any]) -> frozenset[str]:
+    roles = claims.get("roles", [])
+    if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+        _refuse("The token's roles are not a list of names.")
+    return frozenset(roles)
+
+
+def _own_session(claims: Mapping[str, Any]) -> str:
+    """Every token of ours stands for a session, so that it can be revoked."""
+    try:
+        return str(uuid.UUID(claims.get("sid")))
+    except (ValueError, TypeError, AttributeError):
+        _refuse("The token has no session.")

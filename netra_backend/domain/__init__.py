@@ -1,0 +1,1 @@
+"""What Netra is about: owners, threads, runs and the ports to the outside. No I/O."""

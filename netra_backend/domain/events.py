@@ -1,0 +1,43 @@
+"""Durable events as the log holds them: typed, numbered per user, with an encoded payload."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from netra_backend.domain.ids import Owner, RunId, ThreadId
+from netra_backend.domain.runs import Ending
+
+
+class Draft(NamedTuple):
+    """An event that has no number yet; `payload` is JSON, encoded once for log and wire."""
+
+    type: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A stored event. `seq` starts at 1 and is gapless per owner."""
+
+    seq: int
+    type: str
+    payload: bytes
+    thread_id: ThreadId | None
+    run_id: RunId | None
+    ts: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """Events of one run, written together under its fencing token or not at all."""
+
+    owner: Owner
+    thread_id: ThreadId
+    run_id: RunId
+    attempt: int
+    drafts: tuple[Draft, ...]
+    ending: Ending | None = None
+
+
+class Fenced(Exception):
+    """The run belongs to a later attempt or has ended: this writer must stop."""

@@ -1,0 +1,155 @@
+"""The event log on PostgreSQL: numbers events per owner, many users in one transaction.
+
+A write carries its run's attempt; after another worker took the run over, or it ended, the write
+is refused as a whole.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from netra_backend.domain.errors import Degraded
+from netra_backend.domain.events import Append, Draft, Event, Fenced
+from netra_backend.domain.ids import Owner, RunId, TenantId, UserId
+from netra_backend.domain.ports import Clock
+from netra_backend.domain.runs import Run
+from netra_backend.store.database import Database, load_queries, tenants_setting
+from netra_backend.store.group import GroupCommit, Outcome
+from netra_backend.store.rows import event_of
+from netra_backend.store.streams import SQL as STORE_SQL
+from netra_backend.store.streams import columns_of, events_after, lock_stream
+
+SQL = load_queries(Path(__file__).parent)
+
+Committed = Callable[[Sequence[tuple[Owner, Sequence[Event]]]], None]
+
+
+class PostgresEventLog:
+    """See `domain.ports.EventLog`. `committed` hears of every write, in commit order."""
+
+    def __init__(self, database: Database, clock: Clock, *, committed: Committed) -> None:
+        self._database = database
+        self._clock = clock
+        self._committed = committed
+        self._appends: GroupCommit[Append, Sequence[Event]] = GroupCommit(self._commit)
+        self._single_heads: GroupCommit[Owner, int] = GroupCommit(self._read_single_heads)
+        self._epoch = ""
+
+    async def open(self) -> None:
+        """Read the epoch."""
+        async with self._database.connection() as connection:
+            self._epoch = await connection.fetchval(SQL["epoch"])
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        await self._appends.settle()
+
+    @property
+    def epoch(self) -> str:
+        """See the port."""
+        if not self._epoch:
+            raise Degraded
+        return self._epoch
+
+    async def append(self, append: Append) -> Sequence[Event]:
+        """See the port."""
+        return await self._appends.submit(append)
+
+    async def restart(
+        self, run: Run, reopen: Callable[[Sequence[Event]], Sequence[Draft]]
+    ) -> Sequence[Event]:
+        """See the port."""
+        owner = run.owner
+        async with self._database.transaction([owner.tenant_id]) as connection:
+            before = await lock_stream(connection, owner)
+            if await connection.fetchrow(SQL["held"], run.id, run.attempt) is None:
+                raise Fenced
+            rows = await connection.fetch(SQL["run_events"], *owner, run.id)
+            now = self._clock.now()
+            for draft in reopen([event_of(row) for row in rows]):
+                payload = draft.payload.decode()
+                await connection.execute(
+                    STORE_SQL["add_event"], *owner, run.thread_id, run.id, draft.type, payload, now
+                )
+            events = await events_after(connection, owner, before)
+        self._committed([(owner, events)])
+        return events
+
+    async def read(self, owner: Owner, *, after: int, limit: int) -> Sequence[Event]:
+        """See the port."""
+        async with self._database.transaction([owner.tenant_id]) as connection:
+            return await events_after(connection, owner, after, limit=limit)
+
+    async def run_events(self, owner: Owner, run_id: RunId) -> Sequence[Event]:
+        """See the port."""
+        async with self._database.transaction([owner.tenant_id]) as connection:
+            return [event_of(row) for row in await connection.fetch(SQL["run_events"], *owner, run_id)]
+
+    async def heads(self, owners: Collection[Owner]) -> Mapping[Owner, int]:
+        """See the port."""
+        if len(owners) != 1:
+            return await self._read_heads(owners)
+        (owner,) = owners
+        return {owner: await self._single_heads.submit(owner)}
+
+    async def _read_single_heads(self, owners: Sequence[Owner]) -> Sequence[int]:
+        """Thousands of clients that reconnect at once ask for one head each."""
+        heads = await self._read_heads(owners)
+        return [heads[owner] for owner in owners]
+
+    async def _read_heads(self, owners: Collection[Owner]) -> dict[Owner, int]:
+        heads = dict.fromkeys(owners, 0)
+        async with self._database.transaction({owner.tenant_id for owner in owners}) as connection:
+            for tenant, user, head in await connection.fetch(SQL["heads"], *columns_of(list(owners))):
+                heads[Owner(TenantId(tenant), UserId(user))] = head
+        return heads
+
+    async def _commit(self, appends: Sequence[Append]) -> Sequence[Outcome[Sequence[Event]]]:
+        owners = [append.owner for append in appends]
+        now = self._clock.now()
+        times = [append.ending.at if append.ending else now for append in appends]
+        drafts = [(place, draft) for place, append in enumerate(appends, 1) for draft in append.drafts]
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                SQL["append"],
+                tenants_setting(owner.tenant_id for owner in owners),
+                *columns_of(owners),
+                [append.thread_id for append in appends],
+                [append.run_id for append in appends],
+                [append.attempt for append in appends],
+                [append.ending.status if append.ending else None for append in appends],
+                [append.ending.content if append.ending else None for append in appends],
+                times,
+                [place for place, _ in drafts],
+                [draft.type for _, draft in drafts],
+                [draft.payload.decode() for _, draft in drafts],
+            )
+        first = {row["place"]: row["first_seq"] for row in rows}
+        outcomes = [
+            _numbered(append, first.get(place), ts)
+            for place, (append, ts) in enumerate(zip(appends, times, strict=True), 1)
+        ]
+        self._committed(
+            [
+                (owner, outcome)
+                for owner, outcome in zip(owners, outcomes, strict=True)
+                if not isinstance(outcome, Exception)
+            ]
+        )
+        return outcomes
+
+
+def _numbered(append: Append, first_seq: int | None, ts: datetime) -> Outcome[Sequence[Event]]:
+    if first_seq is None:
+        return Fenced(append.run_id)
+    return [
+        Event(
+            seq=seq,
+            type=draft.type,
+            payload=draft.payload,
+            thread_id=append.thread_id,
+            run_id=append.run_id,
+            ts=ts,
+        )
+        for seq, draft in enumerate(append.drafts, first_seq)
+    ]

@@ -1,0 +1,1 @@
+"""HTTP beside the socket: login, history, runs, health, metrics, documents, the page."""

@@ -1,0 +1,101 @@
+"""All numbers that Netra counts, in a registry of their own.
+
+Labels are bounded, and never an id or a name of a user, tenant or thread.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+MAX_LABELS: Final = 64
+"""Values of one label before further ones are counted as `other`: a series costs memory for ever."""
+
+FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Seconds, for what should take milliseconds."""
+SLOW: Final = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+"""Seconds, for what a model takes."""
+
+
+class Labelled:
+    """A counter with one label, whose values cannot grow without end."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._children: dict[str, Counter] = {}
+
+    def inc(self, label: str, amount: float = 1) -> None:
+        """Count under `label`."""
+        child = self._children.get(label)
+        if child is None:
+            name = label if len(self._children) < MAX_LABELS else "other"
+            child = self._counter.labels(name)
+            if name == label:
+                self._children[label] = child
+        child.inc(amount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Counters of one process; made once by `create_metrics` and handed to who counts. Times in seconds."""
+
+    registry: CollectorRegistry
+    connections: Gauge
+    running_runs: Gauge
+    queue_depth: Gauge
+    frames_in: Labelled
+    frames_out: Counter
+    events: Labelled
+    runs: Labelled
+    errors: Labelled
+    resumes: Labelled
+    slow_closes: Counter
+    accept_latency: Histogram
+    run_duration: Histogram
+
+    def text(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+def create_metrics() -> Metrics:
+    """A new set of counters, all at zero."""
+    # Otherwise every counter has a second series, which says when counting began.
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it untyped
+    registry = CollectorRegistry()
+
+    def counter(name: str, what: str) -> Counter:
+        return Counter(f"netra_{name}", what, registry=registry)
+
+    def labelled(name: str, what: str, label: str) -> Labelled:
+        return Labelled(Counter(f"netra_{name}", what, [label], registry=registry))
+
+    def gauge(name: str, what: str, *labels: str) -> Gauge:
+        return Gauge(f"netra_{name}", what, labels, registry=registry)
+
+    def histogram(name: str, what: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"netra_{name}_seconds", what, buckets=buckets, registry=registry)
+
+    return Metrics(
+        registry=registry,
+        connections=gauge("connections", "Open sockets."),
+        running_runs=gauge("running_runs", "Runs that this process executes."),
+        queue_depth=gauge("queue_depth", "Runs in the database that have not ended.", "status"),
+        frames_in=labelled("frames_in", "Frames from clients.", "type"),
+        frames_out=counter("frames_out", "Frames to clients."),
+        events=labelled("events", "Durable events stored.", "type"),
+        runs=labelled("runs", "Runs that ended.", "status"),
+        errors=labelled("errors", "Requests refused or failed.", "code"),
+        resumes=labelled("resumes", "Answers to resume.", "outcome"),
+        slow_closes=counter("slow_closes", "Sockets closed because their client was too slow."),
+        accept_latency=histogram("accept_latency", "From a message's arrival to its commit.", FAST),
+        run_duration=histogram("run_duration", "From the start of a run to its end.", SLOW),
+    )

@@ -1,0 +1,1 @@
+"""The runs table as a priority queue: claim, lease, retry, dead letter."""

@@ -1,0 +1,76 @@
+"""Group commit: while one transaction commits, what arrives next gathers into the next one.
+
+Durability then costs one flush for many messages, and reads share round trips likewise. Callers may be cancelled at any point: the
+statements run in a task of their own, so no connection is ever left in the middle of something.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar, Union
+
+from netra_backend.domain.errors import Degraded, NetraError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+Outcome = Union[Result, Exception]  # noqa: UP007 - `Result | Exception` is no generic alias at run time
+MAX_BATCH = 256
+"""Items in one transaction: enough to share a flush, few enough to hold locks for milliseconds only."""
+
+
+class GroupCommit(Generic[Item, Result]):
+    """Collects items and commits them together, in order, one transaction at a time.
+
+    Args:
+        commit: writes a batch in one transaction and returns an outcome for each item in order.
+            If it raises, nothing was written.
+    """
+
+    def __init__(self, commit: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome[Result]]]]) -> None:
+        self._commit = commit
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._flusher: asyncio.Task[None] | None = None
+
+    async def submit(self, item: Item) -> Result:
+        """Commit `item`; returns after the commit, or raises its outcome."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._flusher is None:
+            self._flusher = asyncio.create_task(self._flush(), name="group-commit")
+        return await future
+
+    async def settle(self) -> None:
+        """Wait until nothing is waiting any more."""
+        while self._flusher is not None:
+            await asyncio.wait([self._flusher])
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                await self._write(batch)
+        finally:
+            self._flusher = None
+
+    async def _write(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
+        try:
+            outcomes: Sequence[Outcome[Result]] = await self._commit([item for item, _ in batch])
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits, never swallowed
+            if len(batch) > 1 and not isinstance(error, Degraded):
+                # One item's fault must not become its neighbours': find it by going one at a time.
+                for entry in batch:
+                    await self._write([entry])
+                return
+            outcomes = [_own(error) for _ in batch]
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+
+def _own(error: Exception) -> Exception:
+    """A shared failure, so that each waiter raises its own traceback."""
+    return type(error)(str(error)) if isinstance(error, NetraError) else error

@@ -1,0 +1,223 @@
+import asyncio
+import gc
+import weakref
+from collections.abc import Collection, Mapping
+
+import pytest
+
+from netra_backend.domain.errors import Degraded
+from netra_backend.domain.identity import Principal
+from netra_backend.domain.ids import Owner, TenantId, UserId
+from netra_backend.testing.memory import MemoryEventLog
+from netra_backend.tests.unit.websocket_core.gateways import ADA, Hall
+
+
+async def test_a_token_in_the_request_connects_at_once() -> None:
+    """`connected` is the first frame and says where the stream stands."""
+    hall = Hall()
+    await hall.commit()
+    client = hall.client(subprotocols=["other", "netra.v1"])
+    greeting = (await client.get("connected"))["payload"]
+    assert (greeting["user_id"], greeting["tenant_id"], greeting["head"]) == ("ada", "acme", 1)
+    assert client.subprotocol == "netra.v1"
+    assert hall.meter.open == 1
+    await client.leave()
+    assert hall.meter.open == 0
+    assert list(hall.feed.owners()) == []
+    assert list(hall.gateway.connections()) == []
+
+
+async def test_a_refused_request_is_never_accepted() -> None:
+    """Closed before accept: HTTP 403."""
+    client = Hall().client("forbidden")
+    assert await client.closed() == 1008
+    assert not client.accepted
+
+
+async def test_the_first_frame_may_bring_the_token() -> None:
+    """Bad frames before it are answered; the answer has its id."""
+    hall = Hall()
+    client = hall.client(None)
+    client.send_raw("nonsense")
+    client.send("authenticate", {"token": "acme/ada"}, id="a")
+    assert (await client.get("error"))["payload"]["code"] == "bad_message"
+    assert (await client.get("connected"))["reply_to"] == "a"
+    assert client.subprotocol is None
+    await client.leave()
+
+
+async def test_another_first_frame_is_sent_away() -> None:
+    """With one error."""
+    client = Hall().client(None)
+    client.send("ping", id="p")
+    assert await client.closed() == 4401
+    assert [(f["reply_to"], f["payload"]["code"]) for f in client.frames] == [("p", "unauthenticated")]
+
+
+@pytest.mark.parametrize("first_frame", [True, False])
+async def test_a_bad_token_is_sent_away(first_frame: bool) -> None:
+    """From the request or from the first frame."""
+    client = Hall().client(None if first_frame else "nobody")
+    if first_frame:
+        client.send("authenticate", {"token": "nobody"}, id="a")
+    assert await client.closed() == 4401
+    (error,) = client.frames
+    assert error["payload"]["code"] == "unauthenticated"
+    assert error.get("reply_to") == ("a" if first_frame else None)
+
+
+async def test_silence_before_authentication_ends_the_socket() -> None:
+    """After `auth_timeout_s`."""
+    client = Hall(auth_timeout_s=0.01).client(None)
+    assert await client.closed() == 4401
+    assert "in time" in client.frames[0]["payload"]["message"]
+
+
+async def test_repeated_bad_first_frames_end_the_socket() -> None:
+    """A protocol violation."""
+    client = Hall().client(None)
+    for _ in range(3):
+        client.send_bytes(b"x")
+    assert await client.closed() == 4500
+    assert len(client.frames) == 3
+
+
+async def test_leaving_before_authentication_is_no_error() -> None:
+    """Nothing was opened."""
+    hall = Hall()
+    await hall.client(None).leave()
+    assert hall.meter.open == 0
+
+
+async def test_connections_of_one_user_are_limited() -> None:
+    """Another user, and the same name in another tenant, are not."""
+    hall = Hall(connections_per_user=1)
+    first = await hall.connected()
+    assert await hall.client().closed() == 4503
+    others = [await hall.connected(token) for token in ("acme/bob", "globex/ada")]
+    await first.leave()
+    again = await hall.connected()
+    for client in (again, *others):
+        await client.leave()
+
+
+async def test_bad_frames_on_an_open_socket() -> None:
+    """Each is answered and counted; too many end it, and what comes after is not handled."""
+    hall = Hall()
+    client = await hall.connected()
+    for _ in range(3):
+        client.send_raw("{")
+    client.send("ping", id="late")
+    assert await client.closed() == 4500
+    assert hall.meter.codes == ["bad_message"] * 3
+    assert client.of("pong") == []
+
+
+async def test_a_drain_asks_to_reconnect_and_takes_nobody_in() -> None:
+    """Every socket gets `reconnect` and then 1012."""
+    hall = Hall()
+    clients = [await hall.connected(token) for token in ("acme/ada", "acme/bob")]
+    await hall.gateway.drain(0.01)
+    for client in clients:
+        assert await client.closed() == 1012
+        assert client.of("reconnect")[0]["payload"] == {"retry_after_ms": 5}
+    late = hall.client()
+    assert await late.closed() == 1008
+    assert not late.accepted
+
+
+async def test_a_sweep_closes_ended_sessions_and_outlives_an_outage() -> None:
+    """Without the feed."""
+    hall = Hall()
+    ada, bob = await hall.connected(), await hall.connected("acme/bob")
+    asked: list[int] = []
+
+    async def ended(principals: Collection[Principal]) -> Collection[str]:
+        asked.append(len(principals))
+        if len(asked) == 1:
+            raise Degraded
+        return {"session of ada"}
+
+    sweep = asyncio.ensure_future(hall.gateway.sweep(0.001, ended))
+    assert await ada.closed() == 4401
+    sweep.cancel()
+    assert asked[:2] == [2, 2]
+    assert bob.code is None
+    await bob.leave()
+
+
+async def test_a_sweep_keeps_no_connection_alive() -> None:
+    """What it looked at last is freed as soon as its client has left."""
+    hall = Hall()
+    client = await hall.connected()
+    looked = asyncio.Event()
+
+    async def ended(_: Collection[Principal]) -> Collection[str]:
+        looked.set()
+        return ()
+
+    sweep = asyncio.ensure_future(hall.gateway.sweep(0.001, ended))
+    await looked.wait()
+    connection = weakref.ref(next(iter(hall.gateway.connections())))
+    await client.leave()
+    gc.collect()
+    assert connection() is None
+    sweep.cancel()
+
+
+class Away(MemoryEventLog):
+    """A log that cannot be asked."""
+
+    async def heads(self, owners: Collection[Owner]) -> Mapping[Owner, int]:
+        """See the port."""
+        raise Degraded
+
+
+async def test_a_store_that_is_away_is_told_and_to_be_tried_again() -> None:
+    """No `connected`."""
+    client = Hall(Away).client()
+    assert await client.closed() == 1012
+    assert [frame["payload"]["code"] for frame in client.frames] == ["degraded"]
+
+
+class Overtaken(MemoryEventLog):
+    """A log whose answer is older than what the feed has told meanwhile."""
+
+    hall: Hall
+
+    async def heads(self, owners: Collection[Owner]) -> Mapping[Owner, int]:
+        """Commit between the read and its answer, and let the feed be quicker."""
+        heads = await super().heads(owners)
+        await self.hall.commit()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return heads
+
+
+async def test_durable_events_start_after_the_greetings_head() -> None:
+    """`connected.head + 1`, also when an event overtook the reading of the head."""
+    hall = Hall(Overtaken)
+    assert isinstance(hall.log, Overtaken)
+    hall.log.hall = hall
+    client = await hall.connected()
+    head = client.of("connected")[0]["payload"]["head"]
+    client.send("ping")
+    await client.get("pong")
+    await hall.commit()
+    await client.until(lambda: hall.memory.head(ADA) in client.seqs())
+    assert client.seqs() == list(range(head + 1, hall.memory.head(ADA) + 1))
+    await client.leave()
+
+
+async def test_nobody_hears_of_anybody_else() -> None:
+    """I5."""
+    hall = Hall()
+    clients = {token: await hall.connected(token) for token in ("acme/ada", "acme/bob", "globex/ada")}
+    for token, client in clients.items():
+        client.send("ping")
+        tenant, _, user = token.partition("/")
+        await hall.commit(Owner(TenantId(tenant), UserId(user)), text=token)
+    for token, client in clients.items():
+        assert (await client.get("message_created"))["payload"]["message"]["content"] == token
+        await client.leave()
+        assert len(client.of("message_created")) == 1
