@@ -60,7 +60,8 @@ class ServerFolder:
             owner = self.status().st_uid
             if os.geteuid() not in (0, owner):
                 raise EmbeddedError(f"{self.path} belongs to another user: name another data folder.")
-            if not self._lock.exists() and any(self.path.iterdir()):
+            # In this order: the lock is the first file of ours, also when another process makes it just now.
+            if any(self.path.iterdir()) and not self._lock.exists():
                 raise EmbeddedError(
                     f"{self.path} holds files that Netra did not make for this server: name another data folder."
                 )
