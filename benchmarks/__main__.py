@@ -12,6 +12,7 @@ import psutil
 import typer
 from rich.console import Console
 
+from benchmarks.gateways import gateways, storm
 from benchmarks.idle import memory
 from benchmarks.processes import BenchmarkError
 from benchmarks.profiled import top
@@ -26,6 +27,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "latency": latency,
     "memory": memory,
     "start": start,
+    "gateways": gateways,
+    "storm": storm,
 }
 PROFILE_LINES = 25
 FILES = 12_000

@@ -12,8 +12,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         mode: `closed`: each user sends when the last run ended; `paced`: at times fixed in advance;
-            `idle`: connections are opened and held until a line on standard input asks for pings.
+            `idle`: connections are opened and held until a line on standard input asks for pings;
+            `storm`: connections are opened and held; after a line on standard input some send a
+            message, and all come back to `next_url` when they are cut off.
         url: `ws://host:port/ws`; only 127.0.0.1 is meant.
+        next_url: storm only: where the connections come back to.
         tokens: one connection a token.
         warmup: runs before the measurement begins.
         runs: runs measured.
@@ -22,9 +25,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         patience_s: the load gives up after this long.
     """
 
-    mode: Literal["closed", "paced", "idle"]
+    mode: Literal["closed", "paced", "idle", "storm"]
     url: str
     tokens: list[Token]
+    next_url: str = ""
     warmup: int = 0
     runs: int = 0
     interval_s: float = 0.25
@@ -43,7 +47,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
 
     Attributes:
         elapsed_s: first to last measured run.
-        firsts: send to `agent_started`, a value a run.
+        firsts: send to `agent_started`, a value a run; storm: cut off to `resumed`, a value a connection.
         wholes: send to `agent_completed`, a value a run.
         late_s: how late the generator itself sent, at worst; included in the durations.
         frames: frames received a run, on average.

@@ -13,6 +13,7 @@ import msgspec
 import uvloop
 
 from benchmarks.jobs import Job, Outcome, Phase, Report
+from benchmarks.returning import Storm
 from benchmarks.user import Run, User
 
 HOST = "127.0.0.1"
@@ -183,7 +184,7 @@ def report(what: Report) -> None:
 
 async def work(job: Job) -> None:
     """Do `job`, report, close."""
-    crowd = Crowd(job)
+    crowd = Storm(job, report) if job.mode == "storm" else Crowd(job)
     report(await crowd.run())
     crowd.leave()
 

@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.processes import Server, environment, server
-from netra_backend.app import Core, core, new_id, stores
+from netra_backend.app import Core, core, new_id
 from netra_backend.auth.users import SQL, User
 from netra_backend.domain.ids import Owner, TenantId, UserId
+from netra_backend.embedded.wiring import stores
 from netra_backend.settings import load as settings_from
+from netra_backend.stack.local import LocalStack
 
 TENANTS = 10
 """Users are spread over them: a tenant is the unit of fair shares and of row security."""
@@ -39,6 +41,19 @@ class Site:
             [*command, "--agent", "benchmarks.agents:stub"], cwd=self._folder, env=env
         ) as found:
             yield found
+
+    @asynccontextmanager
+    async def stack(self, *, gateways: int, workers: int) -> AsyncIterator[LocalStack]:
+        """Gateways and workers as processes of their own, on the folder."""
+        async with LocalStack(
+            data_dir=self._data,
+            gateways=gateways,
+            workers=workers,
+            agent="benchmarks.agents:stub",
+            environ=RATES | {"PYTHONPATH": environment()["PYTHONPATH"]},
+            cwd=self._folder,
+        ) as running:
+            yield running
 
     @asynccontextmanager
     async def bare(self) -> AsyncIterator[Server]:

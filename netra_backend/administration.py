@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from netra_backend.app import Core, core, migrate, stores
+from netra_backend.app import Core, core, migrate
 from netra_backend.domain.errors import NetraError, NotFound
 from netra_backend.embedded import EmbeddedError
+from netra_backend.embedded.wiring import stores
 from netra_backend.serving import LOCAL_USER
 from netra_backend.settings import Settings, SettingsError
 

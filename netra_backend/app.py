@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import secrets
+import platform
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -11,13 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
 from netra_backend import __version__
-from netra_backend.agents.adapters import load_agent
-from netra_backend.agents.context import AgentFunction
-from netra_backend.agents.demo import demo_agent
 from netra_backend.agents.runner import Agents, RunTask
 from netra_backend.agents.worker import Worker
 from netra_backend.auth.service import Auth
@@ -26,18 +20,23 @@ from netra_backend.domain.errors import NetraError
 from netra_backend.domain.events import Event
 from netra_backend.domain.ids import Owner, WorkerId, uuid7
 from netra_backend.domain.runs import EndStatus, Run
-from netra_backend.embedded import EmbeddedPostgres, EmbeddedValkey
+from netra_backend.embedded.wiring import Addresses
+from netra_backend.events.enquiry import Enquiry, ProcessName
 from netra_backend.events.feed import ValkeyFeed
+from netra_backend.events.limits import SharedCounts, UserLimits
+from netra_backend.events.link import Address, parse_address
 from netra_backend.events.live import ValkeyLiveText
 from netra_backend.events.log import PostgresEventLog
+from netra_backend.events.operations import Operations
 from netra_backend.events.watch import HeadWatch
 from netra_backend.http.app import create_http
 from netra_backend.http.dependencies import HttpDependencies
 from netra_backend.observability.metrics import Metrics, create_metrics
+from netra_backend.observability.trace import Trace
 from netra_backend.protocol.session import Limits
 from netra_backend.queue.postgres import PostgresQueue
 from netra_backend.settings import Settings, SettingsError
-from netra_backend.store.database import Database
+from netra_backend.store.database import RESERVED, Database
 from netra_backend.store.postgres import PostgresStore
 from netra_backend.store.schema import SchemaError, upgrade
 from netra_backend.websocket_core.admission import Admission
@@ -46,8 +45,8 @@ from netra_backend.websocket_core.factory import HandlerFactory
 from netra_backend.websocket_core.handlers import Services
 from netra_backend.websocket_core.server import Gateway
 
-VALKEY_TIMEOUT_S = 2.0
-"""Seconds for one round trip to Valkey: it is local or near, and nobody waits for it in vain."""
+STORE_TIMEOUT_S = 4.0
+"""Seconds that PostgreSQL has to answer a question about its health: a slow one is still there."""
 
 
 class SystemClock:
@@ -87,15 +86,6 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """Where the stores are. `owner_url` may change the schema."""
-
-    app_url: str
-    owner_url: str
-    valkey_url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
     """The adapters that gateway, worker and commands share."""
 
@@ -108,63 +98,22 @@ class Core:
     feed: ValkeyFeed
     live: ValkeyLiveText
     auth: Auth
-    valkey: Redis
     metrics: Metrics
+    user_limits: UserLimits
+    operations: Operations
+    trace: Trace
 
     async def readiness(self) -> Mapping[str, bool]:
         """Which stores answer just now."""
-        return {"postgresql": await self._postgresql_answers(), "valkey": await self._valkey_answers()}
+        return {"postgresql": await self._postgresql_answers(), "valkey": await self.feed.outlet.answers()}
 
     async def _postgresql_answers(self) -> bool:
         try:
-            async with asyncio.timeout(VALKEY_TIMEOUT_S), self.database.connection() as connection:
-                await connection.fetchval("SELECT 1")
+            async with asyncio.timeout(STORE_TIMEOUT_S), self.database.connection(urgent=True) as connection:
+                await connection.execute("SELECT 1")
         except (NetraError, TimeoutError):
             return False
         return True
-
-    async def _valkey_answers(self) -> bool:
-        try:
-            await self.valkey.ping()
-        except (RedisError, OSError, TimeoutError):
-            return False
-        return True
-
-
-@asynccontextmanager
-async def stores(settings: Settings) -> AsyncIterator[Addresses]:
-    """The stores that the settings name, or embedded ones that end with this block."""
-    if settings.database_url is not None and settings.valkey_url is not None:
-        url = settings.database_url.get_secret_value()
-        owner = settings.database_owner_url
-        yield Addresses(
-            app_url=url,
-            owner_url=owner.get_secret_value() if owner else url,
-            valkey_url=settings.valkey_url.get_secret_value(),
-        )
-        return
-    async with AsyncExitStack() as stack:
-        app_url, owner_url = await _postgres(settings, stack)
-        yield Addresses(app_url=app_url, owner_url=owner_url, valkey_url=await _valkey(settings, stack))
-
-
-async def _postgres(settings: Settings, stack: AsyncExitStack) -> tuple[str, str]:
-    if settings.database_url is not None:
-        url = settings.database_url.get_secret_value()
-        owner = settings.database_owner_url
-        return url, owner.get_secret_value() if owner else url
-    server = EmbeddedPostgres(settings.data_dir / "postgres")
-    stack.push_async_callback(server.stop)
-    address = await server.start()
-    return address.app_url, address.owner_url
-
-
-async def _valkey(settings: Settings, stack: AsyncExitStack) -> str:
-    if settings.valkey_url is not None:
-        return settings.valkey_url.get_secret_value()
-    server = EmbeddedValkey(settings.data_dir / "valkey")
-    stack.push_async_callback(server.stop)
-    return (await server.start()).url
 
 
 async def migrate(addresses: Addresses) -> None:
@@ -179,52 +128,68 @@ async def migrate(addresses: Addresses) -> None:
         raise SettingsError(message) from error
 
 
+def _valkey_address(addresses: Addresses) -> Address:
+    try:
+        return parse_address(addresses.valkey_url)
+    except ValueError as error:
+        raise SettingsError(f"Setting valkey_url (NETRA_VALKEY_URL): {error}.") from error
+
+
 @asynccontextmanager
 async def core(settings: Settings, addresses: Addresses) -> AsyncIterator[Core]:
     """Open adapters on the stores; closed in the opposite order."""
     clock = SystemClock()
-    database = Database(addresses.app_url, size=settings.database_pool)
-    claims = Database(addresses.app_url, size=2, durable=False)
-    valkey = Redis.from_url(
-        addresses.valkey_url,
-        socket_timeout=VALKEY_TIMEOUT_S,
-        socket_connect_timeout=VALKEY_TIMEOUT_S,
-        socket_keepalive=True,
-        max_connections=50,
-    )
-    feed = ValkeyFeed(valkey, origin=new_id())
+    database = Database(addresses.app_url, size=settings.database_pool, reserved=RESERVED)
+    claims = Database(addresses.app_url, size=1, reserved=1, durable=False)
+    trace = Trace(time.time, entries=settings.trace_entries)  # noqa: TID251 - the one place
+    feed = ValkeyFeed(_valkey_address(addresses), origin=new_id(), trace=trace)
     metrics = create_metrics()
 
     def stored(batches: Sequence[tuple[Owner, Sequence[Event]]]) -> None:
         for owner, events in batches:
+            if events:
+                trace.note("stored", owner, events[0].seq, events[-1].seq)
             feed.publish(owner, events)
         for kind, count in Counter(event.type for _, events in batches for event in events).items():
             metrics.events.inc(kind, count)
-
-    def accepted(batches: Sequence[tuple[Owner, Sequence[Event]]]) -> None:
-        stored(batches)
-        feed.work()
 
     store = PostgresStore(
         database,
         clock,
         new_id,
         queue_limit=settings.queue_limit_per_tenant,
-        committed=accepted,
+        committed=stored,
+        queued=feed.work,
         stopping=feed.stop,
         took=metrics.accept_latency.observe,
     )
     log = PostgresEventLog(database, clock, committed=stored)
-    auth = create_auth(settings, database=database, store=store, feed=feed, clock=clock, new_id=new_id)
+    auth = create_auth(
+        settings,
+        database=database,
+        store=store,
+        feed=feed,
+        clock=clock,
+        new_id=new_id,
+        shared=SharedCounts(feed.outlet),
+    )
+    user_limits = UserLimits(
+        feed.outlet,
+        clock,
+        connections=settings.connections_per_user,
+        frames_per_second=settings.user_frames_per_second,
+        burst=settings.user_frames_burst,
+    )
+    process = ProcessName(id=feed.origin.decode(), host=platform.node(), pid=os.getpid())
+    operations = Operations(database, log, Enquiry(feed, process=process), trace)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(valkey.aclose)
         stack.push_async_callback(database.close)
         stack.push_async_callback(claims.close)
         await database.open()
         await claims.open()
         await log.open()
         await feed.open()
-        for closing in (auth.close, feed.close, log.close, store.close):
+        for closing in (auth.close, feed.close, user_limits.close, log.close, store.close):
             stack.push_async_callback(closing)
         yield Core(
             settings=settings,
@@ -234,10 +199,12 @@ async def core(settings: Settings, addresses: Addresses) -> AsyncIterator[Core]:
             log=log,
             queue=PostgresQueue(claims, clock, lease_s=settings.lease_s),
             feed=feed,
-            live=ValkeyLiveText(valkey, feed),
+            live=ValkeyLiveText(feed),
             auth=auth,
-            valkey=valkey,
             metrics=metrics,
+            user_limits=user_limits,
+            operations=operations,
+            trace=trace,
         )
 
 
@@ -267,7 +234,13 @@ class Application:
         settings = core.settings
         meter = _Meter(core.metrics)
         services = Services(
-            store=core.store, feed=core.feed, verify=core.auth.verify, new_id=new_id, refused=meter.refused
+            store=core.store,
+            feed=core.feed,
+            verify=core.auth.verify,
+            new_id=new_id,
+            refused=meter.refused,
+            page_limit=settings.page_limit,
+            page_bytes=settings.page_bytes,
         )
         self.gateway = Gateway(
             credentials=Admission(settings, core.auth),
@@ -285,6 +258,8 @@ class Application:
                 slow=core.metrics.slow_closes.inc,
                 resumed=core.metrics.resumes.inc,
                 sent=core.metrics.frames_out.inc,
+                trace=core.trace,
+                close_patience_s=settings.close_patience_s,
             ),
             limits=Limits(
                 frame_bytes=settings.max_frame_bytes,
@@ -296,6 +271,15 @@ class Application:
             new_id=new_id,
             auth_timeout_s=settings.auth_timeout_s,
             connections_per_user=settings.connections_per_user,
+            visits=core.user_limits,
+        )
+        gateway = self.gateway
+        core.operations.report(gateway.traffic)
+        core.metrics.slow_connections.set_function(
+            lambda: sum(connection.traffic().slow for connection in gateway.connections())
+        )
+        core.metrics.outbox_bytes.set_function(
+            lambda: sum(connection.traffic().bytes_waiting for connection in gateway.connections())
         )
         self.watch = HeadWatch(core.log, core.feed, heartbeat_s=settings.heartbeat_s)
         self._http = create_http(
@@ -308,6 +292,7 @@ class Application:
                 clock=core.clock,
                 new_id=new_id,
                 metrics=core.metrics,
+                operations=core.operations,
                 readiness=core.readiness,
             )
         )
@@ -338,6 +323,7 @@ def create_worker(core: Core, agents: Agents) -> Worker:
             new_id=new_id,
             timeout_s=settings.run_timeout_s,
             ended=ended,
+            trace=core.trace,
         )
 
     worker = Worker(
@@ -348,45 +334,8 @@ def create_worker(core: Core, agents: Agents) -> Worker:
         slots=settings.worker_slots,
         lease_s=settings.lease_s,
         poll_s=settings.poll_s,
+        first_start=agents.first_start,
     )
+    core.store.start_with(worker)
     core.metrics.running_runs.set_function(lambda: worker.running)
     return worker
-
-
-@asynccontextmanager
-async def agents(core: Core) -> AsyncIterator[Agents]:
-    """The agents that the settings name; a local model's process ends with this block."""
-    settings = core.settings
-    async with AsyncExitStack() as stack:
-        if settings.agent is not None:
-            name, agent = settings.agent.rpartition(":")[2], load_agent(settings.agent)
-        else:
-            name, agent = settings.model, await _model(core, stack)
-        yield Agents(default=agent, default_name=name, named={"demo": demo_agent(core.store.search)})
-
-
-async def _model(core: Core, stack: AsyncExitStack) -> AgentFunction:
-    settings, search = core.settings, core.store.search
-    if settings.model == "demo":
-        return demo_agent(search)
-    # Imported only where used: the model's libraries take longer to load than all the rest.
-    from netra_backend.agents.grounded import grounded_agent
-    from netra_backend.agents.llm import model_agent
-    from netra_backend.agents.local_model import MODEL_NAME, LocalModel
-
-    if settings.model == "local":
-        local = LocalModel(new_key=secrets.token_urlsafe)
-        stack.push_async_callback(local.stop)
-        base_url = await local.start()
-        small = grounded_agent(MODEL_NAME, base_url=base_url, api_key=local.api_key, search=search)
-        stack.push_async_callback(small.aclose)
-        return small
-    key = settings.model_api_key
-    model = model_agent(
-        settings.model,
-        base_url=settings.model_base_url,
-        api_key=key.get_secret_value() if key else None,
-        search=search,
-    )
-    stack.push_async_callback(model.aclose)
-    return model

@@ -13,6 +13,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from netra_backend import __version__
+from netra_backend.attack.command import attack
+from netra_backend.chaos.command import chaos
 from netra_backend.settings import Settings, SettingsError, load, masked
 
 app = typer.Typer(
@@ -47,6 +49,16 @@ Model = Annotated[
     typer.Option(help="`demo`, `local`, or a model name such as `openai:gpt-4o`.", show_default="demo"),
 ]
 BaseUrl = Annotated[str | None, typer.Option(help="Any OpenAI-compatible endpoint for --model.")]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        envvar="NETRA_METRICS_PORT",
+        help="Port of /metrics, /health/live and /health/ready; 0 takes a free one.",
+        show_default="none",
+        min=0,
+        max=65535,
+    ),
+]
 
 
 @app.command()
@@ -94,16 +106,68 @@ def gateway(host: Host = None, port: PortOption = None, data_dir: DataDir = None
 
 @app.command()
 def worker(
-    data_dir: DataDir = None, agent: Agent = None, model: Model = None, model_base_url: BaseUrl = None
+    data_dir: DataDir = None,
+    agent: Agent = None,
+    model: Model = None,
+    model_base_url: BaseUrl = None,
+    metrics_port: MetricsPort = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address for --metrics-port.", show_default="127.0.0.1")
+    ] = None,
 ) -> None:
     """Run a worker: agents, but no sockets.
 
-    Example:
+    Examples:
         netra worker --agent my_agents:support
+
+        netra worker --metrics-port 9100
     """
     _serve(
-        gateway=False, worker=True, data_dir=data_dir, agent=agent, model=model, model_base_url=model_base_url
+        gateway=False,
+        worker=True,
+        metrics_port=metrics_port,
+        host=host,
+        data_dir=data_dir,
+        agent=agent,
+        model=model,
+        model_base_url=model_base_url,
     )
+
+
+@app.command()
+def stack(
+    gateways: Annotated[int, typer.Option(help="How many gateways.", min=1, max=32)] = 2,
+    workers: Annotated[int, typer.Option(help="How many workers.", min=0, max=32)] = 2,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            help="Port of the first gateway; the next ones follow it.",
+            show_default="free ones",
+            min=0,
+            max=65535,
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    agent: Agent = None,
+    model: Model = None,
+    model_base_url: BaseUrl = None,
+) -> None:
+    """Run several gateways and workers on this machine, as processes of their own.
+
+    They share one PostgreSQL and one Valkey, which belong to this command unless they are named. What ends
+    is started again. Ctrl-C stops everything in order, a second one at once. Settings reach all processes.
+
+    Examples:
+        netra stack
+
+        netra stack --gateways 3 --workers 4 --port 8000 --agent my_agents:support
+    """
+    settings = _settings(data_dir=data_dir, agent=agent, model=model, model_base_url=model_base_url)
+    from netra_backend.observability.logging import configure
+    from netra_backend.stack.command import run_stack
+
+    configure("error", stream=sys.stderr)
+    _run(lambda: run_stack(settings, gateways=gateways, workers=workers, port=port or 0))
 
 
 @user_app.command("add")
@@ -225,6 +289,10 @@ def chat(
     )
 
 
+app.command()(attack)
+app.command()(chaos)
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -236,17 +304,18 @@ def main() -> None:
     app()
 
 
-def _serve(*, gateway: bool, worker: bool, **overrides: Any) -> None:
+def _serve(*, gateway: bool, worker: bool, metrics_port: int | None = None, **overrides: Any) -> None:
     settings = _settings(**overrides)
     from netra_backend.observability.logging import configure
-    from netra_backend.serving import require_shared, serve
+    from netra_backend.serving import serve
+    from netra_backend.sharing import require_shared
 
     configure(settings.log_level)
 
     async def run() -> None:
         if not (gateway and worker):
             require_shared(settings)
-        await serve(settings, gateway=gateway, worker=worker)
+        await serve(settings, gateway=gateway, worker=worker, metrics_port=metrics_port)
 
     _run(run)
 
@@ -276,11 +345,12 @@ def _run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     from netra_backend.agents.local_model import LocalModelError
     from netra_backend.domain.errors import NetraError
     from netra_backend.embedded import EmbeddedError
+    from netra_backend.stack.process import StackError
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work())
-    except (SettingsError, EmbeddedError, AgentSpecError, LocalModelError) as error:
+    except (SettingsError, EmbeddedError, AgentSpecError, LocalModelError, StackError) as error:
         _fail(str(error), 2)
     except NetraError as error:
         _fail(str(error), 1)

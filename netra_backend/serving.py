@@ -15,8 +15,14 @@ import structlog
 import uvicorn
 
 from netra_backend.agents.runner import Agents
-from netra_backend.app import Application, Core, agents, core, create_worker, migrate, new_id, stores
+from netra_backend.agents.wiring import configured_agents
+from netra_backend.app import Application, Core, core, create_worker, migrate, new_id
+from netra_backend.embedded.wiring import stores
+from netra_backend.http.uvicorn_door import door
+from netra_backend.probes import Probes
 from netra_backend.settings import Settings, SettingsError
+from netra_backend.sharing import announced
+from netra_backend.store.database import Database
 from netra_backend.websocket_core.uvicorn_socket import UvicornSocket
 
 log = structlog.get_logger(__name__)
@@ -37,9 +43,9 @@ Drain = Callable[[], Awaitable[None]]
 
 
 class Port:
-    """A listening socket, taken before anything else is started."""
+    """A listening socket, taken before anything else is started. `setting` names the port to people."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, setting: str = "port") -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -49,7 +55,8 @@ class Port:
         except OSError as error:
             self.socket.close()
             message = (
-                f"Setting port (NETRA_PORT): {host}:{port} cannot be used ({error.strerror}); choose another."
+                f"Setting {setting} (NETRA_{setting.upper()}): {host}:{port} cannot be used"
+                f" ({error.strerror}); choose another."
             )
             raise SettingsError(message) from error
         self.socket.set_inheritable(False)
@@ -67,13 +74,24 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings, *, gateway: bool, worker: bool) -> None:
+async def serve(settings: Settings, *, gateway: bool, worker: bool, metrics_port: int | None = None) -> None:
     """Run until SIGTERM or SIGINT, then drain and return.
+
+    Args:
+        settings: all of them.
+        gateway: whether to take sockets and HTTP.
+        worker: whether to run agents.
+        metrics_port: where a worker without a gateway answers `/metrics` and health; None: nowhere.
 
     Raises:
         SettingsError: a setting does not work; the message says which.
     """
     port = Port(settings.host, settings.port) if gateway else None
+    probes = (
+        Port(settings.host, metrics_port, setting="metrics_port")
+        if metrics_port is not None and not gateway
+        else None
+    )
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -81,15 +99,27 @@ async def serve(settings: Settings, *, gateway: bool, worker: bool) -> None:
         addresses = await stack.enter_async_context(stores(settings))
         await migrate(addresses)
         parts = await stack.enter_async_context(core(settings, addresses))
+        if gateway:
+            await stack.enter_async_context(announced(parts.auth.keys, Database(addresses.app_url, size=1)))
         drains: list[Drain] = []
         if worker:
-            drains.append(start_worker(parts, await stack.enter_async_context(agents(parts)), stack))
+            drains.append(
+                start_worker(
+                    parts,
+                    await stack.enter_async_context(configured_agents(parts.settings, parts.store.search)),
+                    stack,
+                )
+            )
+        if probes is not None:
+            await start_probes(parts, probes, stack, working=lambda: not stopping.is_set())
         if port is not None:
             drains.append(await start_gateway(parts, port, stack))
             if settings.database_url is None:
-                await _offer_login(parts, port.url)
+                await offer_login(parts, port.url)
+        if settings.database_url is None and not (gateway and worker):
+            _tell_how_to_share(settings)
         _settle_memory()
-        _announce(port.url if port else None, gateway=gateway, worker=worker)
+        _announce(port, probes, gateway=gateway, worker=worker)
         await stopping.wait()
         log.info("draining")
         await asyncio.gather(*(drain() for drain in drains))
@@ -112,10 +142,48 @@ async def start_gateway(parts: Core, port: Port, stack: AsyncExitStack) -> Drain
     """Start a gateway on `port` that ends with `stack`; returns how to drain it."""
     settings = parts.settings
     application = Application(parts)
-    server = _Server(
+    server = _server(application, settings)
+    serving = asyncio.create_task(server.serve(sockets=[port.socket]), name="uvicorn")
+    tasks = [
+        asyncio.create_task(application.watch.run(), name="heads"),
+        asyncio.create_task(application.gateway.sweep(SWEEP_S, parts.auth.sweep), name="sweep"),
+    ]
+    for task in tasks:
+        stack.push_async_callback(_end, task)
+    await _serving(server, serving)
+
+    async def drain() -> None:
+        await application.gateway.drain(CLOSE_SPREAD_S)
+        server.should_exit = True
+        await serving
+
+    return drain
+
+
+async def start_probes(
+    parts: Core, port: Port, stack: AsyncExitStack, *, working: Callable[[], bool]
+) -> None:
+    """Answer `/metrics` and health on `port` until `stack` ends, which is after the drain."""
+    server = _server(Probes(parts, working=working), parts.settings)
+    serving = asyncio.create_task(server.serve(sockets=[port.socket]), name="probes")
+
+    async def end() -> None:
+        server.should_exit = True
+        await serving
+
+    stack.push_async_callback(end)
+    await _serving(server, serving)
+
+
+def _server(application: Application | Probes, settings: Settings) -> _Server:
+    return _Server(
         uvicorn.Config(
             application,
-            http="httptools",
+            http=door(
+                head_timeout_s=settings.header_timeout_s,
+                head_bytes=settings.max_header_bytes,
+                head_lines=settings.max_headers,
+            ),
             ws=UvicornSocket,
             lifespan="off",
             log_config=None,
@@ -129,22 +197,21 @@ async def start_gateway(parts: Core, port: Port, stack: AsyncExitStack) -> Drain
             timeout_graceful_shutdown=5,
         )
     )
-    serving = asyncio.create_task(server.serve(sockets=[port.socket]), name="uvicorn")
-    tasks = [
-        asyncio.create_task(application.watch.run(), name="heads"),
-        asyncio.create_task(application.gateway.sweep(SWEEP_S, parts.auth.ended), name="sweep"),
-    ]
-    for task in tasks:
-        stack.push_async_callback(_end, task)
-    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+
+
+async def _serving(server: _Server, task: "asyncio.Task[None]") -> None:
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
 
-    async def drain() -> None:
-        await application.gateway.drain(CLOSE_SPREAD_S)
-        server.should_exit = True
-        await serving
 
-    return drain
+def _tell_how_to_share(settings: Settings) -> None:
+    """A gateway without stores of its own name may be meant to stand beside others."""
+    folder = settings.data_dir.absolute()
+    advice = (
+        f"more processes on this machine: --data-dir {folder}; on other machines: set NETRA_DATABASE_URL,"
+        " NETRA_VALKEY_URL and NETRA_SIGNING_KEY alike everywhere"
+    )
+    log.info("stores_of_data_folder", data_dir=str(folder), advice=advice)
 
 
 def _settle_memory() -> None:
@@ -157,13 +224,15 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _announce(url: str | None, *, gateway: bool, worker: bool) -> None:
+def _announce(port: Port | None, probes: Port | None, *, gateway: bool, worker: bool) -> None:
     """The line that programs wait for, whatever the log level."""
-    line = {"event": "ready", "url": url, "gateway": gateway, "worker": worker}
+    line = {"event": "ready", "url": port.url if port else None, "gateway": gateway, "worker": worker}
+    if probes is not None:
+        line["metrics"] = probes.url
     print(json.dumps(line), flush=True)  # noqa: T201 - not a log line that a level may hide
 
 
-async def _offer_login(parts: Core, url: str) -> None:
+async def offer_login(parts: Core, url: str) -> None:
     """On embedded stores whoever starts the program may log in: print a link that works once."""
     users = parts.auth.users
     user = await users.find(LOCAL_USER)
@@ -181,22 +250,3 @@ async def _offer_login(parts: Core, url: str) -> None:
 async def _end(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.wait([task])
-
-
-def require_shared(settings: Settings) -> None:
-    """Refuse a separate gateway or worker that would stand alone by mistake.
-
-    Without named stores, processes on the same data folder share its embedded ones and its key.
-
-    Raises:
-        SettingsError: only some of database, Valkey and signing key are shared.
-    """
-    shared = {
-        "NETRA_DATABASE_URL": settings.database_url,
-        "NETRA_VALKEY_URL": settings.valkey_url,
-        "NETRA_SIGNING_KEY": settings.signing_key,
-    }
-    missing = [name for name, value in shared.items() if value is None]
-    if missing and len(missing) < len(shared):
-        message = f"Several gateways need one database, one Valkey and one signing key: set {' and '.join(missing)} too."
-        raise SettingsError(message)

@@ -65,7 +65,8 @@ class Settings(BaseModel):
         default=10, ge=2, le=200, description="Connections to PostgreSQL of one process."
     )
     valkey_url: SecretStr | None = Field(
-        default=None, description="Valkey or Redis to use instead of the embedded one."
+        default=None,
+        description="Valkey or Redis to use instead of the embedded one: a server, or any one of a Cluster.",
     )
 
     signing_key: SecretStr | None = Field(
@@ -111,22 +112,76 @@ class Settings(BaseModel):
         ge=65536,
         description="Bytes that may wait for a slow client before it is closed with 4008.",
     )
+    close_patience_s: float = Field(
+        default=5.0,
+        ge=0.1,
+        le=60,
+        description="Seconds that a socket which is being closed has to take what waits; then it is cut.",
+    )
     frames_per_second: float = Field(
         default=50.0, ge=0.1, description="Frames a second that one connection may send for long."
     )
     frames_burst: int = Field(default=200, ge=1, description="Frames that one connection may send at once.")
+    user_frames_per_second: float = Field(
+        default=200.0,
+        ge=0.1,
+        description="Frames a second that one user may send for long, over all connections and gateways.",
+    )
+    user_frames_burst: int = Field(
+        default=1000, ge=1, description="Frames that one user may send at once, over all of these."
+    )
     bad_frames_limit: int = Field(
         default=20,
         ge=1,
         description="Bad frames, less the good ones since, after which a connection is closed with 4500.",
     )
     connections_per_user: int = Field(
-        default=50, ge=1, description="Connections that one user may have on one gateway."
+        default=50, ge=1, description="Connections that one user may have, over all gateways."
     )
     queue_limit_per_tenant: int = Field(
         default=5000,
         ge=1,
         description="Queued runs of one tenant after which messages are refused as `busy`.",
+    )
+
+    page_limit: int = Field(
+        default=200, ge=1, le=200, description="Messages or threads in one page, whatever is asked for."
+    )
+    page_bytes: int = Field(
+        default=1024 * 1024,
+        ge=65536,
+        description="Bytes of text in one page of history; the rest is in the next page.",
+    )
+    max_body_bytes: int = Field(
+        default=65536, ge=1024, le=16 * 1024 * 1024, description="Largest body of an HTTP request."
+    )
+    max_header_bytes: int = Field(
+        default=32768, ge=4096, description="Bytes of the address and all headers of one request, at most."
+    )
+    max_headers: int = Field(default=100, ge=20, description="Headers of one request, at most.")
+    header_timeout_s: float = Field(
+        default=10.0, ge=0.1, le=120, description="Seconds that the headers of a request may take to come."
+    )
+    login_attempts: int = Field(
+        default=10,
+        ge=1,
+        description="Wrong passwords for one account from one address before one in ten seconds is left.",
+    )
+    login_attempts_per_account: int = Field(
+        default=100,
+        ge=1,
+        description="Wrong passwords for one account from all addresses before one in ten seconds is left.",
+    )
+    login_attempts_per_address: int = Field(
+        default=500,
+        ge=1,
+        description="Wrong passwords from one address, which an office may share, before one a second is left.",
+    )
+    trace_entries: int = Field(
+        default=20_000,
+        ge=0,
+        le=1_000_000,
+        description="Steps of events that one process remembers for the operators' delivery trace.",
     )
 
     worker_slots: int = Field(

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from netra_backend.domain.ids import RunId, TenantId, ThreadId, UserId
 from netra_backend.domain.threads import Message
+from netra_backend.protocol.payloads import ToolStatus
 
 
 class ToolCall(Protocol):
@@ -79,7 +80,7 @@ class Context(Protocol):
         ...
 
     def tool(
-        self, name: str, arguments: Any, *, call_id: str | None = None
+        self, name: str, arguments: Any, *, call_id: str | None = None, once: bool = False
     ) -> AbstractAsyncContextManager[ToolCall]:
         """Report a tool call around a block.
 
@@ -87,6 +88,11 @@ class Context(Protocol):
         left, also by an error or a cancellation.
 
         `arguments` is any JSON value. `call_id` defaults to an id derived from run and position.
+        `once` is for what must not be done twice and knows no idempotency key: if an earlier
+        attempt of this run began the same call, the block is not entered.
+
+        Raises:
+            CalledBefore: with `once`, an earlier attempt began this call.
         """
         ...
 
@@ -121,3 +127,23 @@ class AgentFailed(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class CalledBefore(AgentFailed):
+    """A tool that may act only once was called by an earlier attempt, and is not called again.
+
+    Not caught, it ends the run as `failed`, and the user reads which tool it was.
+
+    Attributes:
+        tool: its name.
+        status: what is known of the earlier call: `ok`, `error`, `cancelled` in its midst, or
+            `unknown` after the worker was lost.
+        result: what an `ok` call returned.
+    """
+
+    def __init__(self, tool: str, *, status: ToolStatus, result: Any = None) -> None:
+        message = f"The tool {tool} was called before this run was begun again (outcome: {status}), and it may act only once."
+        super().__init__("called_before", message)
+        self.tool = tool
+        self.status = status
+        self.result = result

@@ -5,15 +5,19 @@ not stored, and nothing is stored that the lifecycle machine refuses.
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
 
-from netra_backend.domain.errors import Degraded
+from netra_backend.agents.earlier import EarlierCall, Place, earlier_calls
+from netra_backend.domain.errors import Busy, Degraded
 from netra_backend.domain.events import Append, Draft, Event
+from netra_backend.domain.ids import MessageId
 from netra_backend.domain.ports import EventLog, LiveText
 from netra_backend.domain.runs import Ending, Run
 from netra_backend.domain.threads import storable
+from netra_backend.observability.trace import OFF, Trace
 from netra_backend.protocol.lifecycle import TYPES, LifecyclePayload, RunLifecycle, State
 from netra_backend.protocol.payloads import AgentStartedPayload
 
@@ -27,16 +31,27 @@ MAX_WAITING = 256
 """Events that may wait for the log before the agent has to."""
 
 
-class Emitter:
-    """The reporting side of one attempt. All methods are for the run's own task."""
+def first_start(agent: str, answer_id: MessageId) -> bytes:
+    """The payload of `agent_started` of a run's first attempt."""
+    return msgspec.json.encode(AgentStartedPayload(agent=agent, attempt=1, message_id=answer_id))
 
-    def __init__(self, run: Run, *, agent: str, log: EventLog, live: LiveText) -> None:
+
+class Emitter:
+    """The reporting side of one attempt. All methods are for the run's own task.
+
+    Attributes:
+        earlier: the tool calls of earlier attempts.
+    """
+
+    def __init__(self, run: Run, *, agent: str, log: EventLog, live: LiveText, trace: Trace = OFF) -> None:
         self._run = run
         self._agent = agent
         self._log = log
         self._live = live
         self._lifecycle = RunLifecycle()
+        self._trace = trace
         self._waiting: list[Draft] = []
+        self._produced: list[float] = []
         self._ending: Ending | None = None
         self._writer: asyncio.Task[None] | None = None
         self._waiters: list[asyncio.Future[None]] = []
@@ -46,6 +61,7 @@ class Emitter:
         self._shown = 0
         self._ticker: asyncio.TimerHandle | None = None
         self._durable_start = False
+        self.earlier: Mapping[Place, EarlierCall] = {}
 
     @property
     def text(self) -> str:
@@ -62,6 +78,11 @@ class Emitter:
         started = AgentStartedPayload(
             agent=self._agent, attempt=self._run.attempt, message_id=self._run.answer_id
         )
+        if self._run.started:
+            self._lifecycle.apply(started)
+            self._stored = 1
+            self._durable_start = True
+            return
         if self._run.attempt == 1:
             self.emit(started)
             return
@@ -69,6 +90,7 @@ class Emitter:
         def reopen(events: "list[Event] | tuple[Event, ...]") -> list[Draft]:
             self._stored = len([event for event in events if event.type in TYPES.values()])
             self._lifecycle = RunLifecycle.replay((event.type, event.payload) for event in events)
+            self.earlier = earlier_calls((event.type, event.payload) for event in events)
             payloads: list[LifecyclePayload] = [*self._lifecycle.closing("unknown")]
             if not self._run.exhausted or self._lifecycle.state is State.NEW:
                 payloads.append(started)  # a dead letter is ended, not tried again
@@ -82,6 +104,7 @@ class Emitter:
         if self._failure is not None:
             raise self._failure
         self._waiting.append(self._draft(payload))
+        self._produced.append(self._trace.now())
         self._ending = ending
         if self._writer is None:
             self._writer = asyncio.create_task(self._write(), name="run-writer")
@@ -149,7 +172,10 @@ class Emitter:
         try:
             while self._waiting:
                 drafts, self._waiting = tuple(self._waiting), []
-                await self._append(drafts, self._ending)
+                times, self._produced = self._produced, []
+                events = await self._append(drafts, self._ending)
+                if events:
+                    self._trace.produced(self._run.owner, events[0].seq, times)
         except Exception as error:  # noqa: BLE001 - raised to the run at its next step
             self._failure = error
         finally:
@@ -159,7 +185,8 @@ class Emitter:
                 if not waiter.done():
                     waiter.set_result(None)
 
-    async def _append(self, drafts: tuple[Draft, ...], ending: Ending | None) -> None:
+    async def _append(self, drafts: tuple[Draft, ...], ending: Ending | None) -> Sequence[Event]:
+        """The events as stored; none if that is known, but not with which numbers."""
         run = self._run
         append = Append(
             owner=run.owner,
@@ -170,17 +197,18 @@ class Emitter:
             ending=ending,
         )
         doubtful = False
+        events: Sequence[Event] = ()
         while True:
             try:
                 if not (doubtful and await self._committed_after_all(len(drafts))):
-                    await self._log.append(append)
-            except Degraded:
-                doubtful = True
+                    events = await self._log.append(append)
+            except (Busy, Degraded) as error:
+                doubtful = doubtful or isinstance(error, Degraded)
                 log.warning("log_away", run_id=run.id)
                 await asyncio.sleep(RETRY_S)
             else:
                 self._stored += len(drafts)
-                return
+                return events
 
     async def _committed_after_all(self, count: int) -> bool:
         """Whether a write whose answer was lost had been committed: then it must not be repeated."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from netra_backend.agents.context import ToolCall, ToolError
+from netra_backend.agents.context import CalledBefore, ToolCall, ToolError
+from netra_backend.agents.earlier import EarlierCall
 from netra_backend.agents.emitter import Emitter
 from netra_backend.agents.jsonable import jsonable
 from netra_backend.domain.ids import RunId, TenantId, ThreadId, UserId
@@ -26,10 +27,28 @@ MAX_ERROR = 500
 class LiveToolCall:
     """A tool call around a block; see `context.Context.tool` and `context.ToolCall`."""
 
-    __slots__ = ("_began", "_clock", "_emitter", "_name", "arguments", "id", "idempotency_key", "result")
+    __slots__ = (
+        "_before",
+        "_began",
+        "_clock",
+        "_emitter",
+        "_name",
+        "arguments",
+        "id",
+        "idempotency_key",
+        "result",
+    )
 
     def __init__(
-        self, name: str, arguments: Any, *, call_id: str, idempotency_key: str, emitter: Emitter, clock: Clock
+        self,
+        name: str,
+        arguments: Any,
+        *,
+        call_id: str,
+        idempotency_key: str,
+        emitter: Emitter,
+        clock: Clock,
+        before: EarlierCall | None,
     ) -> None:
         self.id = call_id
         self.idempotency_key = idempotency_key
@@ -38,10 +57,13 @@ class LiveToolCall:
         self._name = name
         self._emitter = emitter
         self._clock = clock
+        self._before = before
         self._began = 0.0
 
     async def __aenter__(self) -> ToolCall:
         """Enter once `tool_executing` is stored: what a tool did is never without a trace."""
+        if self._before is not None:
+            raise CalledBefore(self._name, status=self._before.status, result=self._before.result)
         self._emitter.emit(
             p.ToolExecutingPayload(tool_call_id=self.id, tool=self._name, arguments=jsonable(self.arguments))
         )
@@ -144,7 +166,7 @@ class LiveContext:
         self._usage = (before[0] + input_tokens, before[1] + output_tokens)
 
     def tool(
-        self, name: str, arguments: Any, *, call_id: str | None = None
+        self, name: str, arguments: Any, *, call_id: str | None = None, once: bool = False
     ) -> AbstractAsyncContextManager[ToolCall]:
         """See the interface."""
         self._calls[name] += 1
@@ -157,4 +179,5 @@ class LiveContext:
             idempotency_key=key,
             emitter=self._emitter,
             clock=self._clock,
+            before=self._emitter.earlier.get((name, self._calls[name])) if once else None,
         )

@@ -11,13 +11,14 @@ import structlog
 from msgspec import UNSET
 
 from netra_backend.agents.context import AgentFailed, AgentFunction
-from netra_backend.agents.emitter import Emitter
+from netra_backend.agents.emitter import Emitter, first_start
 from netra_backend.agents.live_context import LiveContext
 from netra_backend.domain.events import Fenced
-from netra_backend.domain.ids import IdSource
+from netra_backend.domain.ids import IdSource, MessageId
 from netra_backend.domain.ports import Clock, EventLog, LiveText
 from netra_backend.domain.runs import Ending, EndStatus, Run
 from netra_backend.domain.threads import Message, storable
+from netra_backend.observability.trace import OFF, Trace
 from netra_backend.protocol import payloads as p
 from netra_backend.protocol.views import message_view
 
@@ -47,6 +48,11 @@ class Agents:
         agent = self.named.get(name)
         return None if agent is None else (name, agent)
 
+    def first_start(self, name: str | None, answer_id: MessageId) -> bytes | None:
+        """The payload of `agent_started` for a run of that agent, or None if there is none."""
+        found = self.find(name)
+        return None if found is None else first_start(found[0], answer_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
@@ -73,6 +79,7 @@ class RunTask:
         new_id: IdSource,
         timeout_s: float,
         ended: Callable[[EndStatus, float], None],
+        trace: Trace = OFF,
     ) -> None:
         self.run = run
         self._found = agents.find(run.agent)
@@ -81,7 +88,11 @@ class RunTask:
         self._timeout_s = timeout_s
         self._ended = ended
         self._emitter = Emitter(
-            run, agent=self._found[0] if self._found else run.agent or "", log=events, live=live
+            run,
+            agent=self._found[0] if self._found else run.agent or "",
+            log=events,
+            live=live,
+            trace=trace,
         )
         self._cancel: Cancel | None = Cancel.STOP if run.stop_requested else None
         self._agent_task: asyncio.Task[Any] | None = None

@@ -32,7 +32,21 @@ DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND expires_at < now(
 -- name: revoke_session
 -- Ends one session of one user.
 UPDATE sessions SET revoked_at = now()
-WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND revoked_at IS NULL
+WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND link_hash IS NULL AND revoked_at IS NULL
+  AND expires_at > now()
+RETURNING id
+
+-- name: sessions
+-- The logins of one user that stand.
+SELECT id::text, created_at, expires_at FROM sessions
+WHERE tenant_id = $1 AND user_id = $2 AND link_hash IS NULL AND revoked_at IS NULL AND expires_at > now()
+ORDER BY created_at DESC, id DESC LIMIT 200
+
+-- name: disabled
+-- Which of these users are shut out.
+SELECT u.tenant_id, u.id FROM users u
+JOIN unnest($1::text[], $2::text[]) AS o (tenant_id, id) ON u.tenant_id = o.tenant_id AND u.id = o.id
+WHERE u.disabled_at IS NOT NULL
 
 -- name: revoke_sessions
 -- Ends all sessions and links of one user.

@@ -1,28 +1,29 @@
 """What gateways, HTTP and the command line ask about identity: login, check, renew, cut off."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
 
 from netra_backend.auth.keys import SigningKeys
-from netra_backend.auth.throttle import Throttle
+from netra_backend.auth.throttle import SharedCount, SharedThrottle
 from netra_backend.auth.tokens import Issued, TokenIssuer, TokenVerifier
-from netra_backend.auth.users import EMAIL_LENGTH, User, Users
-from netra_backend.domain.errors import Degraded, Forbidden, Unauthenticated
+from netra_backend.auth.users import EMAIL_LENGTH, SessionRecord, User, Users
+from netra_backend.domain.errors import Degraded, Forbidden, NotFound, Unauthenticated
 from netra_backend.domain.identity import Principal
 from netra_backend.domain.ids import Owner
 from netra_backend.domain.ports import Clock
 
 REVOKED = "The session has ended; log in again."
-FRESH_S = 2.0
-"""Seconds that an answer about a session is reused: revocation must reach a socket within five."""
-GUESSES = 10
-"""Wrong passwords for one e-mail address from one network address before one in ten seconds."""
-GUESSES_PER_ADDRESS = 500
-"""The same for one network address, which a whole office may share; then one a second."""
+FRESH_S = 1.0
+"""Seconds that an answer about a session is reused: with the sweep's three, revocation must reach a
+socket within five."""
+GUESS_PERIOD_S = 10.0
+"""Seconds for each further wrong password of an account, once the first ones are used up."""
+GUESS_PERIOD_OF_ADDRESS_S = 1.0
+"""The same for a network address."""
 REMEMBERED = 20_000
 """Sessions whose state is remembered: more than one process has users."""
 
@@ -39,6 +40,15 @@ class Lifetimes:
     session: timedelta
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guesses:
+    """Wrong attempts to log in that are let through at once."""
+
+    account_from_address: int = 10
+    account: int = 100
+    address: int = 500
+
+
 class Auth:
     """The one door to identity; safe to share between all requests and sockets of a process."""
 
@@ -52,6 +62,9 @@ class Auth:
         clock: Clock,
         lifetimes: Lifetimes,
         cut_off: Callable[[Owner], Awaitable[None]],
+        stop_runs: Callable[[Owner], Awaitable[None]],
+        guesses: Guesses = Guesses(),
+        shared: SharedCount | None = None,
         client: httpx.AsyncClient | None = None,
     ) -> None:
         self.users = users
@@ -61,9 +74,15 @@ class Auth:
         self._clock = clock
         self._lifetimes = lifetimes
         self._cut_off = cut_off
+        self._stop_runs = stop_runs
         self._client = client
-        self._by_login = Throttle(clock, burst=GUESSES, period_s=10)
-        self._by_address = Throttle(clock, burst=GUESSES_PER_ADDRESS, period_s=1)
+
+        def throttle(name: str, burst: int, period_s: float) -> SharedThrottle:
+            return SharedThrottle(clock, shared, name=name, burst=burst, period_s=period_s)
+
+        self._by_login = throttle("login", guesses.account_from_address, GUESS_PERIOD_S)
+        self._by_account = throttle("account", guesses.account, GUESS_PERIOD_S)
+        self._by_address = throttle("address", guesses.address, GUESS_PERIOD_OF_ADDRESS_S)
         self._seen: OrderedDict[SessionKey, tuple[float, bool]] = OrderedDict()
 
     async def close(self) -> None:
@@ -76,16 +95,20 @@ class Auth:
 
         Raises:
             Unauthenticated: anything is wrong; the sentence does not say what.
-            RateLimited: too many wrong attempts, for this address and e-mail or this address.
+            RateLimited: too many wrong attempts from this address, for this e-mail, or for both together.
         """
         who = email.strip().lower()[:EMAIL_LENGTH]
-        with self._by_address.attempt(address), self._by_login.attempt((who, address)):
+        async with (
+            self._by_address.attempt(address),
+            self._by_login.attempt(who, address),
+            self._by_account.attempt(who),
+        ):
             user = await self.users.authenticate(email, password)
         return await self.issue(user)
 
     async def login_by_link(self, secret: str, *, address: str) -> Issued:
         """A token for a one-time login link; errors as for `login`."""
-        with self._by_address.attempt(address):
+        async with self._by_address.attempt(address):
             user = await self.users.redeem_login_link(secret)
         return await self.issue(user)
 
@@ -149,11 +172,37 @@ class Auth:
         asked = {(each.session_id, each.owner) for each in principals if each.session_id is not None}
         stands = {key: self._seen[key][1] for key in asked if self._is_fresh(key, now)}
         unknown = [key for key in asked if key not in stands]
-        live = await self.users.live_sessions(dict(unknown)) if unknown else {}
+        live = await self._live(unknown)
         for key in unknown:
             stands[key] = key[0] in live
             self._remember(key, now, stands=stands[key])
         return {session_id for (session_id, _), standing in stands.items() if not standing}
+
+    async def sweep(self, principals: Collection[Principal]) -> set[str]:
+        """As `ended`; also stops what a disabled user has started since, on a socket not yet closed.
+
+        Raises:
+            Degraded: the database cannot be asked.
+        """
+        gone = await self.ended(principals)
+        owners = {each.owner for each in principals if each.session_id in gone}
+        for owner in await self.users.disabled(owners):
+            await self._stop_runs(owner)
+        return gone
+
+    async def sessions(self, principal: Principal) -> Sequence[SessionRecord]:
+        """The user's sessions that stand, newest first."""
+        return await self.users.sessions(principal.owner)
+
+    async def end_session(self, principal: Principal, session_id: str) -> None:
+        """End one of the user's own sessions; its sockets close within five seconds, runs go on.
+
+        Raises:
+            NotFound: the user has no such session, or it has ended.
+        """
+        if not await self.users.revoke_session(principal.owner, session_id):
+            raise NotFound("There is no such session.")
+        self._remember((session_id, principal.owner), self._clock.monotonic(), stands=False)
 
     async def logout(self, principal: Principal) -> None:
         """End the principal's session, close the user's sockets and stop the user's runs."""
@@ -172,6 +221,13 @@ class Auth:
         user = await self.users.disable(email)
         await self._cut_off(user.owner)
         return user
+
+    async def _live(self, keys: Sequence[SessionKey]) -> Collection[str]:
+        """The ids of those that stand. One alone is asked about together with what others ask just now."""
+        if len(keys) == 1:
+            (key,) = keys
+            return {key[0]} if await self.users.live_session(*key) is not None else set()
+        return await self.users.live_sessions(dict(keys)) if keys else set()
 
     def _is_fresh(self, key: SessionKey, now: float) -> bool:
         return key in self._seen and now - self._seen[key][0] < FRESH_S

@@ -3,9 +3,9 @@
 import hashlib
 import secrets
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from netra_backend.auth.passwords import Passwords
@@ -13,6 +13,7 @@ from netra_backend.domain.errors import BadMessage, Conflict, NotFound, Unauthen
 from netra_backend.domain.identity import valid_name
 from netra_backend.domain.ids import IdSource, Owner, TenantId, UserId
 from netra_backend.store.database import Database, Row, load_queries
+from netra_backend.store.group import GroupCommit
 
 SQL = load_queries(Path(__file__).parent)
 
@@ -34,6 +35,15 @@ class User:
     disabled: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """A login that stands. Times are the database's."""
+
+    id: str
+    created_at: datetime
+    expires_at: datetime
+
+
 class Users:
     """Users and sessions. Everything but the two look-ups by secret names its tenant."""
 
@@ -45,6 +55,7 @@ class Users:
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._database = database
+        self._checks: GroupCommit[tuple[str, Owner], timedelta | None] = GroupCommit(self._check)
         self._new_id = new_id
         self._random_bytes = random_bytes
         self._passwords = Passwords()
@@ -113,10 +124,28 @@ class Users:
             await connection.execute(SQL["add_session"], *user.owner, session_id, None, ttl.total_seconds())
         return session_id
 
-    async def revoke_session(self, owner: Owner, session_id: str) -> None:
-        """End a session; one that has ended or is somebody else's is left as it is."""
+    async def revoke_session(self, owner: Owner, session_id: str) -> bool:
+        """End a session; False for one that has ended or is somebody else's, which is left as it is."""
         async with self._database.transaction([owner.tenant_id]) as connection:
-            await connection.execute(SQL["revoke_session"], *owner, session_id)
+            return await connection.fetchval(SQL["revoke_session"], *owner, session_id) is not None
+
+    async def sessions(self, owner: Owner) -> Sequence[SessionRecord]:
+        """The user's logins that stand, newest first."""
+        async with self._database.transaction([owner.tenant_id]) as connection:
+            rows = await connection.fetch(SQL["sessions"], *owner)
+        return [
+            SessionRecord(id=row["id"], created_at=row["created_at"], expires_at=row["expires_at"])
+            for row in rows
+        ]
+
+    async def disabled(self, owners: Collection[Owner]) -> Collection[Owner]:
+        """Which of these users are shut out; in one query, or none if nobody is asked about."""
+        if not owners:
+            return []
+        tenants = {owner.tenant_id for owner in owners}
+        async with self._database.transaction(tenants) as connection:
+            rows = await connection.fetch(SQL["disabled"], *map(list, zip(*owners, strict=True)))
+        return [Owner(row["tenant_id"], row["id"]) for row in rows]
 
     async def live_sessions(self, sessions: Mapping[str, Owner]) -> Mapping[str, timedelta]:
         """Which of `sessions` (id to owner) still stand, and for how long; in one query."""
@@ -129,6 +158,18 @@ class Users:
             for row in rows
             if sessions.get(row["id"]) == (row["tenant_id"], row["user_id"])
         }
+
+    async def live_session(self, session_id: str, owner: Owner) -> timedelta | None:
+        """How long one session still stands; None if it does not.
+
+        Thousands of clients that come back at once share a few queries.
+        """
+        return await self._checks.submit((session_id, owner))
+
+    async def _check(self, asked: Sequence[tuple[str, Owner]]) -> Sequence[timedelta | None]:
+        owners = dict(asked)
+        live = await self.live_sessions(owners)
+        return [live.get(each) if owners[each] == owner else None for each, owner in asked]
 
     async def create_login_link(self, user: User, *, ttl: timedelta) -> str:
         """The secret of a one-time login link; only its hash is kept."""

@@ -8,7 +8,8 @@ import httpx
 
 from netra_backend.auth.keys import KEY_FILE, load_signing_keys
 from netra_backend.auth.remote_keys import TIMEOUT_S, RemoteKeys
-from netra_backend.auth.service import Auth, Lifetimes
+from netra_backend.auth.service import Auth, Guesses, Lifetimes
+from netra_backend.auth.throttle import SharedCount
 from netra_backend.auth.tokens import ExternalIssuer, TokenIssuer, TokenVerifier
 from netra_backend.auth.users import Users
 from netra_backend.domain.ids import IdSource, Owner
@@ -54,9 +55,12 @@ def create_auth(
     feed: Revoking,
     clock: Clock,
     new_id: IdSource,
+    shared: SharedCount | None = None,
     client: httpx.AsyncClient | None = None,
 ) -> Auth:
     """The identity service; close it in the end. `client` fetches external issuers' keys.
+
+    `shared` counts wrong logins over all processes.
 
     Raises:
         SettingsError: the signing key or an issuer's setting is not usable.
@@ -85,5 +89,12 @@ def create_auth(
             token=timedelta(seconds=settings.token_ttl_s), session=timedelta(seconds=settings.session_ttl_s)
         ),
         cut_off=CutOff(store, feed),
+        stop_runs=store.stop_all,
+        guesses=Guesses(
+            account_from_address=settings.login_attempts,
+            account=settings.login_attempts_per_account,
+            address=settings.login_attempts_per_address,
+        ),
+        shared=shared,
         client=client,
     )

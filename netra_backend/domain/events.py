@@ -1,8 +1,9 @@
 """Durable events as the log holds them: typed, numbered per user, with an encoded payload."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
+
+import msgspec
 
 from netra_backend.domain.ids import Owner, RunId, ThreadId
 from netra_backend.domain.runs import Ending
@@ -15,8 +16,7 @@ class Draft(NamedTuple):
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A stored event. `seq` starts at 1 and is gapless per owner."""
 
     seq: int
@@ -27,8 +27,7 @@ class Event:
     ts: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Append:
+class Append(msgspec.Struct, frozen=True, kw_only=True):
     """Events of one run, written together under its fencing token or not at all."""
 
     owner: Owner

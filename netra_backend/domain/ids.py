@@ -3,7 +3,6 @@
 Tenant and user ids come from tokens, so they are any text; the others are UUIDs made here.
 """
 
-import uuid
 from collections.abc import Callable
 from typing import NamedTuple, NewType
 
@@ -31,4 +30,5 @@ def uuid7(unix_ms: int, random_bits: int) -> str:
     high = (unix_ms & (1 << 48) - 1) << 80
     low = random_bits & (1 << 74) - 1
     bits = high | 0x7 << 76 | (low >> 62) << 64 | 0b10 << 62 | low & (1 << 62) - 1
-    return str(uuid.UUID(int=bits))
+    digits = f"{bits:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -26,11 +26,41 @@ class Clock(Protocol):
         ...
 
 
+class Starter(Protocol):
+    """The worker in a gateway's own process: what is accepted there need not go through the queue."""
+
+    @property
+    def worker_id(self) -> WorkerId:
+        """Who holds the lease."""
+        ...
+
+    @property
+    def lease_s(self) -> float:
+        """How long, in seconds."""
+        ...
+
+    def reserve(self, agent: str | None, answer_id: MessageId) -> bytes | None:
+        """Set a slot aside; returns the payload of the run's `agent_started`, or None: it must queue."""
+        ...
+
+    def release(self, answer_id: MessageId) -> None:
+        """Give the slot back."""
+        ...
+
+    def start(self, run: Run) -> None:
+        """Execute a run for which a slot was set aside, and whose `agent_started` is stored."""
+        ...
+
+
 class Store(Protocol):
     """Threads, messages and runs of one owner at a time.
 
     Raises `NotFound` alike for what does not exist and for what is somebody else's.
     """
+
+    def start_with(self, starter: Starter) -> None:
+        """Offer `starter` the runs of accepted messages; it has what it takes from the same commit on."""
+        ...
 
     async def accept(self, submission: Submission) -> Acceptance:
         """Store message, run and `message_created` in one transaction; return after commit.
@@ -83,6 +113,8 @@ class Queue(Protocol):
 
         A run comes with its `history`. Each claim raises `attempt` by one. Runs whose lease ran out are taken first; one that
         comes back `exhausted` must be ended as a dead letter, not run.
+        A worker holds one run at most that is on its last try: a message that kills its workers must
+        not use up the tries of those that run beside it.
         """
         ...
 

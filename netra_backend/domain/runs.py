@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Literal
 
+import msgspec
+
 from netra_backend.domain.ids import MessageId, Owner, RunId, ThreadId
 from netra_backend.domain.threads import Message
 
@@ -29,8 +31,7 @@ class Lane(IntEnum):
     LOW = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """A message that a user wants answered. `client_id` makes it idempotent per user."""
 
     owner: Owner
@@ -44,8 +45,7 @@ class Submission:
     lane: Lane = Lane.HIGH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acceptance:
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     """What was stored for a submission. `duplicate`: it had been stored before, with these ids.
 
     `queue_position` is the number of this tenant's queued runs ahead of it, at most 1,000.
@@ -68,14 +68,14 @@ class Stopping:
     ended: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """A claimed run. `attempt` is the fencing token: a write with an older one is refused.
 
     `deaths` counts the workers that were lost with it; a drain is not a death.
     `message_id` is the user's message, `answer_id` that of the assistant's message being written.
     `history` is what was said in the thread before, oldest first, at most the newest 200 messages; an
     answer stands after the message that it answers, whenever it was written.
+    `started`: its `agent_started` was stored with its acceptance.
     """
 
     id: RunId
@@ -90,6 +90,7 @@ class Run:
     deaths: int = 0
     stop_requested: bool = False
     history: tuple[Message, ...] = ()
+    started: bool = False
 
     @property
     def exhausted(self) -> bool:
@@ -113,8 +114,7 @@ class RunRecord:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended: what is written with its `agent_completed`."""
 
     status: EndStatus

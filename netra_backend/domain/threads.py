@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
+import msgspec
+
 from netra_backend.domain.ids import MessageId, RunId, ThreadId
 
 Role = Literal["user", "assistant"]
@@ -14,8 +16,7 @@ TITLE_LENGTH = 80
 """Characters of the first message that become a thread's title: one line of a sidebar."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a thread; `content` is markdown."""
 
     id: MessageId
@@ -44,6 +45,16 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     has_more: bool
+
+
+def fitting(page: Page[Message], max_bytes: int) -> Page[Message]:
+    """The newest messages of a page whose text fits, at least one; the others are on the next page."""
+    size = 0
+    for kept, message in enumerate(reversed(page.items)):
+        size += len(message.content.encode())
+        if kept and size > max_bytes:
+            return Page(page.items[-kept:], has_more=True)
+    return page
 
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

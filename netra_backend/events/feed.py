@@ -6,30 +6,20 @@ whoever listens compares numbers with the log.
 """
 
 import asyncio
-import math
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
 
 import msgspec
-import structlog
-from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
-from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError
 
 from netra_backend.domain.events import Event
 from netra_backend.domain.ids import MessageId, Owner, RunId, ThreadId
 from netra_backend.domain.ports import Sink
-from netra_backend.events.names import EVERYBODY, channel
+from netra_backend.events.link import Address
+from netra_backend.events.names import EVERYBODY, channel, mailbox
 from netra_backend.events.outlet import Outlet
+from netra_backend.events.topology import Topology
+from netra_backend.observability.trace import OFF, Trace
 from netra_backend.protocol.frames import event_frame
-
-log = structlog.get_logger(__name__)
-
-RETRY_S = 0.2
-"""Seconds between attempts to reach Valkey again: short, for live text waits for it."""
-SUBSCRIBE_TIMEOUT = 2.0
-"""Seconds to wait for a subscription before the connection goes on with the log alone."""
 
 _delta = msgspec.json.Decoder(tuple[ThreadId, MessageId, int, str])
 _typing = msgspec.json.Decoder(tuple[ThreadId, str, bool])
@@ -39,67 +29,71 @@ class ValkeyFeed:
     """See `domain.ports.Feed`.
 
     Args:
-        client: the connection pool.
+        address: of Valkey, or of any server of a Cluster.
         origin: names this process; its own messages are not taken again when they come back.
+        trace: notes when Valkey has confirmed a publication.
     """
 
-    def __init__(self, client: Redis, *, origin: str) -> None:
-        self._client = client
+    def __init__(self, address: Address, *, origin: str, trace: Trace = OFF) -> None:
         self.origin = origin.replace("-", "").encode()
-        self.outlet = Outlet(client, recovered=lambda: self._everybody(b"D"))
+        self._topology = Topology(
+            address,
+            deliver=self._deliver,
+            doubt=lambda: self._doubt(),
+            recovered=self._recovered,
+        )
+        self.outlet = Outlet(self._topology)
         self._sinks: dict[bytes, tuple[Owner, set[Sink]]] = {}
-        self._pubsub: PubSub | None = None
-        self._pending: dict[bytes, asyncio.Future[None]] = {}
-        self._reader: asyncio.Task[None] | None = None
         self._work: Callable[[], None] = _nothing
         self._doubt: Callable[[], None] = _nothing
         self._stop: Callable[[RunId], None] = _nothing
+        self._trace = trace
+        self._answer: Callable[[bytes], bytes] | None = None
+        self._asked: dict[bytes, list[bytes]] = {}
+        self._numbers = itertools.count(1)
 
     @property
     def healthy(self) -> bool:
         """See the port."""
-        return self._pubsub is not None and not self.outlet.lost
+        return all(server.healthy for server in self._topology.servers)
 
     async def open(self) -> None:
-        """Start listening; returns at once if Valkey is away, and goes on trying."""
-        connected = asyncio.Event()
-        self._reader = asyncio.create_task(self._read(connected), name="valkey-feed")
-        await connected.wait()
+        """Start listening; does not wait for a Valkey that is away, and goes on trying."""
+        await self._topology.open()
+        for name in (EVERYBODY, mailbox(self.origin)):
+            await self._topology.subscribe(name)
 
     async def close(self) -> None:
         """Send what is queued and stop listening."""
         await self.outlet.settle()
-        if self._reader:
-            self._reader.cancel()
-            await asyncio.wait([self._reader])
+        await self._topology.close()
 
     async def attach(self, owner: Owner, sink: Sink) -> None:
         """See the port."""
         name = channel(owner)
         _, sinks = self._sinks.setdefault(name, (owner, set()))
         sinks.add(sink)
-        if len(sinks) == 1:
-            await self._subscribe(name)
-        elif name in self._pending:
-            await asyncio.wait([self._pending[name]], timeout=SUBSCRIBE_TIMEOUT)
+        await self._topology.subscribe(name)
 
     async def detach(self, owner: Owner, sink: Sink) -> None:
         """See the port."""
         name = channel(owner)
         _, sinks = self._sinks.get(name, (owner, set()))
         sinks.discard(sink)
-        if sinks or self._sinks.pop(name, None) is None or self._pubsub is None:
-            return
-        try:
-            await self._pubsub.sunsubscribe(name)
-        except (RedisError, OSError) as error:
-            log.debug("unsubscribe_failed", error=type(error).__name__)
+        if not sinks and self._sinks.pop(name, None) is not None:
+            self._topology.unsubscribe(name)
 
     def publish(self, owner: Owner, events: Sequence[Event]) -> None:
         """See the port."""
         if events:
             frames = b"\n".join(event_frame(event) for event in events)
-            self._tell(owner, b"E%d\n%s" % (events[0].seq, frames))
+            first, last = events[0].seq, events[-1].seq
+            self.tell_here(owner, message := b"E%d\n%s" % (first, frames))
+
+            def published(_: object) -> None:
+                self._trace.note("published", owner, first, last)
+
+            self.outlet.send("SPUBLISH", channel(owner), self.origin + message, reply=published)
 
     def typing(self, owner: Owner, thread_id: ThreadId, source: str, *, active: bool) -> None:
         """See the port."""
@@ -112,7 +106,7 @@ class ValkeyFeed:
     def work(self) -> None:
         """See the port."""
         self._work()
-        self.outlet.send_once("PUBLISH", EVERYBODY, self.origin + b"W")
+        self.outlet.send_once("SPUBLISH", EVERYBODY, self.origin + b"W")
 
     def stop(self, run_id: RunId) -> None:
         """See the port."""
@@ -141,6 +135,23 @@ class ValkeyFeed:
         """See the port."""
         self._stop = callback
 
+    async def ask(self, question: bytes, *, patience_s: float) -> Sequence[bytes]:
+        """Ask all other processes; what they answered in time. Nobody answers while Valkey is away."""
+        if not self.healthy:
+            return []
+        number = b"%016d" % next(self._numbers)
+        answers = self._asked[number] = []
+        try:
+            self._everybody(b"Q" + self.origin + number + question)
+            await asyncio.sleep(patience_s)
+        finally:
+            del self._asked[number]
+        return answers
+
+    def on_question(self, answer: Callable[[bytes], bytes]) -> None:
+        """Answer questions of other processes (at start-up only)."""
+        self._answer = answer
+
     def tell_here(self, owner: Owner, message: bytes) -> None:
         """Tell who listens in this process."""
         self._to_sinks(channel(owner), message[:1], message[1:])
@@ -149,57 +160,41 @@ class ValkeyFeed:
         self.tell_here(owner, message)
         self.outlet.send("SPUBLISH", channel(owner), self.origin + message)
 
+    def _recovered(self) -> None:
+        """What was lost concerned the others; that all is well again concerns who watches here as well."""
+        self._doubt()
+        self._everybody(b"D")
+
     def _everybody(self, message: bytes) -> None:
-        self.outlet.send("PUBLISH", EVERYBODY, self.origin + message)
+        self.outlet.send("SPUBLISH", EVERYBODY, self.origin + message)
 
-    async def _subscribe(self, name: bytes) -> None:
-        if self._pubsub is None:
-            return
-        done = self._pending[name] = asyncio.get_running_loop().create_future()
-        try:
-            await self._pubsub.ssubscribe(name)
-        except (RedisError, OSError, AttributeError) as error:  # redis-py: closed under our feet
-            log.debug("subscribe_failed", error=type(error).__name__)
+    def _deliver(self, name: bytes, data: bytes) -> None:
+        if data.startswith(self.origin):
+            return  # told already
+        message = data[len(self.origin) :]
+        if b"{" in name:
+            self._to_sinks(name, message[:1], message[1:])
         else:
-            await asyncio.wait([done], timeout=SUBSCRIBE_TIMEOUT)
+            self._to_this_process(message[:1], message[1:])
 
-    async def _read(self, connected: asyncio.Event) -> None:
-        while True:
-            pubsub = self._client.pubsub()
-            try:
-                await pubsub.subscribe(EVERYBODY)
-                if self._sinks:
-                    await pubsub.ssubscribe(*self._sinks)
-                self._pubsub = pubsub
-                connected.set()
-                self._doubt()
-                while True:
-                    self._deliver(*await _next(pubsub))
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("feed_away", error=type(error).__name__)
-            finally:
-                self._pubsub = None
-                connected.set()
-                await _quietly_close(pubsub)
-            self._doubt()
-            await asyncio.sleep(RETRY_S)
-
-    def _deliver(self, kind: bytes, name: bytes, data: bytes | int) -> None:
-        if isinstance(data, bytes):
-            if not data.startswith(self.origin):
-                message = data[len(self.origin) :]
-                deliver = self._to_everybody if name == EVERYBODY else partial(self._to_sinks, name)
-                deliver(message[:1], message[1:])
-        elif kind == b"ssubscribe" and (done := self._pending.pop(name, None)) and not done.done():
-            done.set_result(None)
-
-    def _to_everybody(self, kind: bytes, rest: bytes) -> None:
+    def _to_this_process(self, kind: bytes, rest: bytes) -> None:
         if kind == b"W":
             self._work()
         elif kind == b"S":
             self._stop(RunId(rest.decode()))
         elif kind == b"D":
             self._doubt()
+        elif kind == b"Q":
+            self._answer_question(rest)
+        elif kind == b"A" and (answers := self._asked.get(rest[:16])) is not None:
+            answers.append(rest[16:])
+
+    def _answer_question(self, rest: bytes) -> None:
+        if self._answer is not None:
+            size = len(self.origin)
+            asker, number, question = rest[:size], rest[size : size + 16], rest[size + 16 :]
+            answer = self.origin + b"A" + number + self._answer(question)
+            self.outlet.send("SPUBLISH", mailbox(asker), answer)
 
     def _to_sinks(self, name: bytes, kind: bytes, rest: bytes) -> None:
         sinks = self._listeners(name)
@@ -226,19 +221,3 @@ class ValkeyFeed:
 
 def _nothing(*_: object) -> None:
     """Nobody has asked to be told."""
-
-
-async def _next(pubsub: PubSub) -> list[bytes]:
-    """The next message, read without the retries and health checks that would cost more than it."""
-    connection: AbstractConnection | None = getattr(pubsub, "connection", None)
-    if connection is None:
-        raise ConnectionError
-    message: list[bytes] = await connection.read_response(timeout=math.inf, push_request=True)
-    return message
-
-
-async def _quietly_close(pubsub: PubSub) -> None:
-    try:
-        await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
-    except (RedisError, OSError) as error:
-        log.debug("close_failed", error=type(error).__name__)

@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import msgspec
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from netra_backend.domain.ids import MessageId, Owner, ThreadId
 from netra_backend.events.feed import ValkeyFeed
@@ -18,8 +16,7 @@ LIFETIME_MS = 3_600_000
 class ValkeyLiveText:
     """See `domain.ports.LiveText`."""
 
-    def __init__(self, client: Redis, feed: ValkeyFeed) -> None:
-        self._client = client
+    def __init__(self, feed: ValkeyFeed) -> None:
         self._feed = feed
         self._outlet = feed.outlet
 
@@ -43,11 +40,8 @@ class ValkeyLiveText:
 
     async def snapshot(self, owner: Owner, message_id: MessageId) -> str | None:
         """See the port."""
-        try:
-            text = await self._client.get(live_key(owner, message_id))
-        except (RedisError, OSError, TimeoutError):
-            return None
-        return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        text = await self._outlet.ask("GET", live_key(owner, message_id))
+        return None if text is None else text.decode("utf-8", "replace")
 
     def clear(self, owner: Owner, message_id: MessageId) -> None:
         """See the port."""

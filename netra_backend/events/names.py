@@ -6,7 +6,12 @@ from functools import lru_cache
 from netra_backend.domain.ids import MessageId, Owner
 
 EVERYBODY = b"netra:all"
-"""The channel of workers and gateways: work, stops, doubts."""
+"""The channel of workers and gateways: work, stops, doubts. Sharded too, so that Cluster tells one server."""
+
+
+def mailbox(origin: bytes) -> bytes:
+    """The channel of one process, for answers to what it asked."""
+    return b"netra:to:" + origin
 
 
 @lru_cache(maxsize=65536)

@@ -1,112 +1,65 @@
-"""Commands to Valkey, in order, many in one round trip, never waited for and never raising.
+"""Commands to Valkey, each to the server that has its key; never waited for and never raising.
 
-What cannot be delivered is dropped and counted as doubt: PostgreSQL holds the truth.
+Commands of one owner keep their order, for an owner's keys and channel share one slot. What cannot
+be delivered is dropped and counted as doubt: PostgreSQL holds the truth.
 """
 
 import asyncio
-import math
-from collections.abc import Callable
 from typing import Any
 
-import hiredis
-import structlog
-from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError, ResponseError
-
-log = structlog.get_logger(__name__)
-
-MAX_WAITING = 50_000
-"""Commands kept while Valkey is slow; beyond this they are dropped, so that memory stays bounded."""
-
-PATIENCE_S = 2.0
-"""Seconds for one exchange with a store that is local or near."""
-
-Reply = Callable[[Any], None]
+from netra_backend.events.lane import Item, Lane, Reply
+from netra_backend.events.link import PATIENCE_S
+from netra_backend.events.topology import Topology
 
 
 class Outlet:
-    """An ordered stream of commands.
+    """See the module."""
 
-    Args:
-        client: the connection pool.
-        recovered: called after commands were lost and Valkey answers again.
-    """
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
 
-    def __init__(self, client: Redis, *, recovered: Callable[[], None]) -> None:
-        self._client = client
-        self._recovered = recovered
-        self._waiting: list[tuple[tuple[Any, ...], Reply | None]] = []
-        self._once: set[tuple[Any, ...]] = set()
-        self._flusher: asyncio.Task[None] | None = None
-        self.lost = 0
+    @property
+    def lost(self) -> int:
+        """Commands that were lost since all was well."""
+        return sum(server.lane.lost for server in self._topology.servers)
+
+    @property
+    def waiting(self) -> int:
+        """Commands that were not sent yet."""
+        return sum(server.lane.waiting for server in self._topology.servers)
 
     def send(self, *command: Any, reply: Reply | None = None) -> None:
         """Queue a command; `reply` gets its answer, if one comes."""
-        if len(self._waiting) >= MAX_WAITING:
-            self.lost += 1
-            return
-        self._waiting.append((command, reply))
-        self._wake()
+        self._topology.lane_of(command).send((command, reply, None, 0))
 
     def send_once(self, *command: Any) -> None:
         """Queue a command unless the same one is waiting already."""
-        if command not in self._once:
-            self._once.add(command)
-            self.send(*command)
+        self._topology.lane_of(command).send_once(command)
 
-    def _wake(self) -> None:
-        if self._flusher is None:
-            self._flusher = asyncio.create_task(self._flush(), name="valkey-outlet")
+    async def ask(self, *command: Any) -> Any:
+        """The answer to a command, in its turn; None if there is none in time."""
+        return await _answer(self._topology.lane_of(command), command)
+
+    async def answers(self) -> bool:
+        """Whether every server answers just now."""
+        lanes = [server.lane for server in self._topology.servers]
+        return None not in await asyncio.gather(*(_answer(lane, ("PING",)) for lane in lanes))
 
     async def settle(self) -> None:
-        """Wait until everything queued was sent or dropped."""
-        while self._flusher is not None:
-            await asyncio.wait([self._flusher])
-
-    async def _flush(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting, []
-                self._once.clear()
-                try:
-                    await self._write(batch)
-                except (RedisError, OSError, TimeoutError) as error:
-                    if not self.lost:
-                        log.warning("valkey_away", error=type(error).__name__)
-                    self.lost += len(batch)
-        finally:
-            self._flusher = None
-
-    async def _write(self, batch: list[tuple[tuple[Any, ...], Reply | None]]) -> None:
-        answers = await self._exchange([command for command, _ in batch])
-        if self.lost:
-            log.info("valkey_back", lost=self.lost)
-            self.lost = 0
-            self._recovered()
-        for (_, reply), answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Exception):  # read-only, out of memory: as good as away
-                self.lost += 1
-            elif reply is not None:
-                reply(answer)
-
-    async def _exchange(self, commands: list[tuple[Any, ...]]) -> list[Any]:
-        """Send all, then read all answers: the client's own pipeline costs three times the time."""
-        pool = self._client.connection_pool
-        connection: AbstractConnection = await pool.get_connection()  # type: ignore[no-untyped-call]  # redis-py
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await connection.send_packed_command([hiredis.pack_command(command) for command in commands])
-                return [await _answer(connection) for _ in commands]
-        except BaseException:
-            await connection.disconnect()  # its answers would be read as those of the next commands
-            raise
-        finally:
-            await pool.release(connection)
+        """Wait until everything queued was answered or dropped."""
+        while busy := [server.lane for server in self._topology.servers if not server.lane.idle]:
+            for lane in busy:
+                await lane.settle()
 
 
-async def _answer(connection: AbstractConnection) -> Any:
-    try:
-        return await connection.read_response(timeout=math.inf)
-    except ResponseError as error:
-        return error
+async def _answer(lane: Lane, command: tuple[Any, ...]) -> Any:
+    answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def answered(value: Any = None) -> None:
+        if not answer.done():
+            answer.set_result(value)
+
+    item: Item = (command, answered, answered, 0)
+    lane.send(item)
+    await asyncio.wait([answer], timeout=PATIENCE_S)
+    return answer.result() if answer.done() else None

@@ -25,3 +25,7 @@ FROM streams s JOIN unnest($1::text[], $2::text[]) AS o (tenant_id, user_id) USI
 SELECT md5(concat_ws('/', i.epoch, s.system_identifier, d.oid, c.timeline_id))
 FROM installation i, pg_control_system() s, pg_control_checkpoint() c, pg_database d
 WHERE d.datname = current_database()
+
+-- name: user_of_run
+-- Whose run it is, within a tenant; for operators.
+SELECT user_id FROM runs WHERE tenant_id = $1 AND id = $2

@@ -31,32 +31,35 @@ class HeadWatch:
         feed.on_doubt(self._doubted.set)
 
     async def run(self) -> None:
-        """Beat until cancelled."""
+        """Beat until cancelled. A slow log makes no heartbeat late: it is sent without a new head."""
+        loop = asyncio.get_running_loop()
         while True:
             owners = sorted(self._feed.owners())
             chunks = [owners[start : start + CHUNK] for start in range(0, len(owners), CHUNK)]
-            pause = (self._heartbeat_s if self._feed.healthy else POLL_S) / max(len(chunks), 1)
+            share_s = self._heartbeat_s / max(len(chunks), 1)
+            pause_s = share_s if self._feed.healthy else POLL_S / max(len(chunks), 1)
             for chunk in chunks or [[]]:
-                await self._beat(chunk)
-                if await self._pause(pause):
+                began = loop.time()
+                await self._beat(chunk, patience_s=share_s / 2)
+                if await self._pause(began + pause_s):
                     break
 
-    async def _beat(self, owners: list[Owner]) -> None:
+    async def _beat(self, owners: list[Owner], *, patience_s: float) -> None:
         if not owners:
             return
         heads: dict[Owner, int | None]
         try:
-            async with asyncio.timeout(self._heartbeat_s):
+            async with asyncio.timeout(patience_s):
                 heads = dict(await self._log.heads(owners))
         except (NetraError, TimeoutError) as error:
             log.warning("heads_unknown", error=type(error).__name__)
             heads = dict.fromkeys(owners)
         self._feed.beat(heads)
 
-    async def _pause(self, seconds: float) -> bool:
-        """Wait; True if a doubt cut it short."""
+    async def _pause(self, until: float) -> bool:
+        """Wait until that time of the loop; True if a doubt cut it short."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(until):
                 await self._doubted.wait()
         except TimeoutError:
             return False

@@ -14,6 +14,7 @@ from netra_backend.domain.errors import Forbidden, Unauthenticated
 from netra_backend.domain.identity import Principal
 from netra_backend.domain.ids import IdSource
 from netra_backend.domain.ports import Clock, EventLog, Queue, Store
+from netra_backend.events.operations import Operations
 from netra_backend.observability.metrics import Metrics
 from netra_backend.settings import Settings
 
@@ -38,6 +39,7 @@ class HttpDependencies:
     clock: Clock
     new_id: IdSource
     metrics: Metrics
+    operations: Operations
     readiness: Callable[[], Awaitable[Mapping[str, bool]]]
     static: Path = field(default=Path(__file__).parent / "static")
 

@@ -9,7 +9,17 @@ from starlette.responses import Response
 from netra_backend import __version__
 from netra_backend.http.answers import json_answer
 from netra_backend.http.dependencies import Deps
-from netra_backend.http.views import HealthView, MeView, ReadyView, Refusal, RunView, StopView, TokenView
+from netra_backend.http.operations import VIEWS as OPERATIONS_VIEWS
+from netra_backend.http.views import (
+    HealthView,
+    MeView,
+    ReadyView,
+    Refusal,
+    RunView,
+    SessionsView,
+    StopView,
+    TokenView,
+)
 from netra_backend.protocol.asyncapi import asyncapi, schemas_of
 from netra_backend.protocol.payloads import ThreadHistoryPayload, ThreadsPayload
 
@@ -18,6 +28,7 @@ router = APIRouter(tags=["documents"])
 VIEWS = (
     TokenView,
     MeView,
+    SessionsView,
     RunView,
     StopView,
     HealthView,
@@ -25,6 +36,7 @@ VIEWS = (
     Refusal,
     ThreadsPayload,
     ThreadHistoryPayload,
+    *OPERATIONS_VIEWS,
 )
 SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},

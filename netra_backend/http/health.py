@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from netra_backend.auth.origins import is_loopback
-from netra_backend.domain.errors import Degraded, Forbidden
+from netra_backend.domain.errors import Busy, Degraded, Forbidden
 from netra_backend.domain.identity import OPERATOR
 from netra_backend.http.answers import documented, json_answer
 from netra_backend.http.dependencies import Deps, HttpDependencies, authenticated
@@ -15,7 +15,8 @@ from netra_backend.observability.metrics import CONTENT_TYPE
 
 router = APIRouter(tags=["health"])
 
-READY_TIMEOUT_S = 3.0
+READY_TIMEOUT_S = 5.0
+"""Seconds for all stores: more than each of them has."""
 DISPOSABLE = frozenset(["valkey"])
 """Stores without which everything still works, only slower: no reason to take a gateway out."""
 
@@ -63,7 +64,7 @@ async def _measure_queue(deps: HttpDependencies) -> None:
     """No number is better than an old one when the database is away."""
     try:
         depth = await deps.queue.depth()
-    except Degraded:
+    except (Busy, Degraded):
         deps.metrics.queue_depth.clear()
         return
     for status, runs in depth.items():

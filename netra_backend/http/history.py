@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from netra_backend.domain.ids import MessageId, ThreadId
+from netra_backend.domain.threads import fitting
 from netra_backend.http.answers import documented, json_answer
 from netra_backend.http.dependencies import Asker, Deps
 from netra_backend.protocol.payloads import ThreadHistoryPayload, ThreadsPayload
@@ -21,7 +22,9 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 async def threads(asker: Asker, deps: Deps, limit: Limit = 50, before: UUID | None = None) -> Response:
     """The user's threads, last used first; `before` is the last one of the page before."""
     page = await deps.store.threads(
-        asker.owner, limit=limit, before=ThreadId(str(before)) if before else None
+        asker.owner,
+        limit=min(limit, deps.settings.page_limit),
+        before=ThreadId(str(before)) if before else None,
     )
     return json_answer(
         ThreadsPayload(threads=[thread_view(each) for each in page.items], has_more=page.has_more)
@@ -33,12 +36,13 @@ async def messages(
     thread_id: UUID, asker: Asker, deps: Deps, limit: Limit = 50, before: UUID | None = None
 ) -> Response:
     """The newest messages of a thread before `before`, oldest first."""
-    page = await deps.store.history(
+    found = await deps.store.history(
         asker.owner,
         ThreadId(str(thread_id)),
-        limit=limit,
+        limit=min(limit, deps.settings.page_limit),
         before=MessageId(str(before)) if before else None,
     )
+    page = fitting(found, deps.settings.page_bytes)
     return json_answer(
         ThreadHistoryPayload(messages=[message_view(each) for each in page.items], has_more=page.has_more)
     )

@@ -1,6 +1,7 @@
 """Login, logout, renewal and who one is. Answers never say whether a user exists."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from msgspec import UNSET
@@ -13,7 +14,7 @@ from netra_backend.auth.users import EMAIL_LENGTH
 from netra_backend.domain.errors import Forbidden
 from netra_backend.http.answers import documented, json_answer
 from netra_backend.http.dependencies import Asker, Deps, from_foreign_page, session_cookie
-from netra_backend.http.views import MeView, TokenView
+from netra_backend.http.views import MeView, SessionsView, SessionView, TokenView
 
 router = APIRouter(tags=["auth"])
 
@@ -63,6 +64,28 @@ async def logout(asker: Asker, request: Request, deps: Deps) -> Response:
     await deps.auth.logout(asker)
     gone = session_cookie(request).clear(scheme=request.url.scheme)
     return Response(status_code=204, headers={"Set-Cookie": gone})
+
+
+@router.get("/auth/sessions", responses=documented(SessionsView))
+async def sessions(asker: Asker, deps: Deps) -> Response:
+    """Where the user is logged in."""
+    found = [
+        SessionView(
+            id=each.id,
+            created_at=each.created_at,
+            expires_at=each.expires_at,
+            current=each.id == asker.session_id,
+        )
+        for each in await deps.auth.sessions(asker)
+    ]
+    return json_answer(SessionsView(sessions=found))
+
+
+@router.delete("/auth/sessions/{session_id}", status_code=204)
+async def end_session(session_id: UUID, asker: Asker, deps: Deps) -> Response:
+    """End one login: its token is worth nothing from now on, its sockets close within five seconds."""
+    await deps.auth.end_session(asker, str(session_id))
+    return Response(status_code=204)
 
 
 @router.get("/auth/me", responses=documented(MeView))

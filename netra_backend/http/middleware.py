@@ -14,7 +14,6 @@ from netra_backend.http.errors import failure, refusal
 from netra_backend.observability.metrics import Metrics
 from netra_backend.observability.redaction import describe
 
-MAX_BODY_BYTES = 64 * 1024
 BODY_TIMEOUT_S = 10.0
 """Seconds for a whole body: 64 KiB over the slowest phone, but no body that trickles for ever."""
 
@@ -92,23 +91,24 @@ class Boundary:
 
 
 class Limits:
-    """Refuses tokens in the URL and bodies over 64 KiB, declared or chunked, before any route runs."""
+    """Refuses tokens in the URL and bodies that are too large, declared or chunked, before any route runs."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
         self._app = app
+        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if scope["type"] == "http":
             refuse_token_in_url(scope["query_string"])
-            buffered = await _buffered(scope, receive)
+            buffered = await _buffered(scope, receive, self._max_body_bytes)
             if buffered is None:
                 return  # nobody waits for an answer any more
             receive = buffered
         await self._app(scope, receive, send)
 
 
-async def _buffered(scope: Scope, receive: Receive) -> Receive | None:
+async def _buffered(scope: Scope, receive: Receive, limit: int) -> Receive | None:
     """Read the whole body, which is small, and hand it on in one piece; None if the client left.
 
     Raises:
@@ -116,11 +116,11 @@ async def _buffered(scope: Scope, receive: Receive) -> Receive | None:
         BadMessage: it did not arrive in time.
     """
     for name, value in scope["headers"]:
-        if name == b"content-length" and (not value.isdigit() or int(value) > MAX_BODY_BYTES):
-            raise TooLarge("The body is larger than 64 KiB.")
+        if name == b"content-length" and (not value.isdigit() or int(value) > limit):
+            raise TooLarge(f"A body may have {limit} bytes at most.")
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            body = await _read(receive)
+            body = await _read(receive, limit)
     except TimeoutError:
         raise BadMessage("The body did not arrive in time.") from None
     if body is None:
@@ -133,14 +133,14 @@ async def _buffered(scope: Scope, receive: Receive) -> Receive | None:
     return replay
 
 
-async def _read(receive: Receive) -> bytes | None:
+async def _read(receive: Receive, limit: int) -> bytes | None:
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return None
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise TooLarge("The body is larger than 64 KiB.")
+        if len(body) > limit:
+            raise TooLarge(f"A body may have {limit} bytes at most.")
         if not message.get("more_body", False):
             return bytes(body)

@@ -36,6 +36,21 @@ class MeView(Outbound, frozen=True):
     email: str | UnsetType = UNSET
 
 
+class SessionView(Outbound, frozen=True):
+    """A login that stands; `current` is the one that asks."""
+
+    id: str
+    created_at: datetime
+    expires_at: datetime
+    current: bool
+
+
+class SessionsView(Outbound, frozen=True):
+    """The user's logins, newest first."""
+
+    sessions: list[SessionView]
+
+
 class RunView(Outbound, frozen=True):
     """A run with all its durable events, in order."""
 

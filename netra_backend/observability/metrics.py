@@ -49,6 +49,8 @@ class Metrics:
 
     registry: CollectorRegistry
     connections: Gauge
+    slow_connections: Gauge
+    outbox_bytes: Gauge
     running_runs: Gauge
     queue_depth: Gauge
     frames_in: Labelled
@@ -87,6 +89,8 @@ def create_metrics() -> Metrics:
     return Metrics(
         registry=registry,
         connections=gauge("connections", "Open sockets."),
+        slow_connections=gauge("slow_connections", "Open sockets that wait for their client."),
+        outbox_bytes=gauge("outbox_bytes", "Bytes that wait for clients, over all sockets."),
         running_runs=gauge("running_runs", "Runs that this process executes."),
         queue_depth=gauge("queue_depth", "Runs in the database that have not ended.", "status"),
         frames_in=labelled("frames_in", "Frames from clients.", "type"),

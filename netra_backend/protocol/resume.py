@@ -16,6 +16,8 @@ MAX_SEQ = 2**63 - 1
 
 MAX_AHEAD = 1000
 """Events kept while an earlier one is missing; more are dropped and read from the log later."""
+MAX_AHEAD_BYTES = 1_048_576
+"""And their size, so that a slow client in a long replay costs no more than any other slow client."""
 
 
 class Mode(Enum):
@@ -46,13 +48,14 @@ class Stream:
         head: the owner's last number when the connection was attached to the feed.
     """
 
-    __slots__ = ("_ahead", "_head", "mode", "next")
+    __slots__ = ("_ahead", "_ahead_bytes", "_head", "mode", "next")
 
     def __init__(self, head: int) -> None:
         self.next = head + 1
         self.mode = Mode.HOLDING
         self._head = head
         self._ahead: dict[int, bytes] | None = None
+        self._ahead_bytes = 0
 
     @property
     def behind(self) -> bool:
@@ -75,7 +78,7 @@ class Stream:
         """Replay from `after`; nothing is sent until the log was read."""
         self.next = after + 1
         self.mode = Mode.REPLAYING
-        self._ahead = None
+        self._forget()
 
     def catch_up(self) -> None:
         """The log is about to be read: what the feed brings waits, so that order is kept."""
@@ -114,8 +117,10 @@ class Stream:
     def _keep(self, seq: int, frame: bytes) -> None:
         if self._ahead is None:
             self._ahead = {}
-        if len(self._ahead) < MAX_AHEAD:
+        fits = self._ahead_bytes + len(frame) <= MAX_AHEAD_BYTES and len(self._ahead) < MAX_AHEAD
+        if fits and seq not in self._ahead:
             self._ahead[seq] = frame
+            self._ahead_bytes += len(frame)
 
     def _drain(self) -> list[bytes]:
         ready: list[bytes] = []
@@ -124,9 +129,14 @@ class Stream:
             return ready
         while (frame := ahead.pop(self.next, None)) is not None:
             ready.append(frame)
+            self._ahead_bytes -= len(frame)
             self.next += 1
         for seq in [seq for seq in ahead if seq < self.next]:
-            del ahead[seq]
+            self._ahead_bytes -= len(ahead.pop(seq))
         if not ahead:
-            self._ahead = None
+            self._forget()
         return ready
+
+    def _forget(self) -> None:
+        self._ahead = None
+        self._ahead_bytes = 0

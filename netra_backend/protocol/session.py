@@ -4,6 +4,7 @@ The caller gives every received frame and the time to `receive`, sends what a `R
 closes when it says so. After a close it must not call again.
 """
 
+import math
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -83,9 +84,13 @@ class Session:
         self._owner = owner
         self.phase = Phase.OPEN
 
-    def receive(self, frame: str | bytes, *, now: float) -> WebSocketMessage | Refusal:
-        """The typed message, or why it is refused."""
-        limited = self._limit(now)
+    def receive(self, frame: str | bytes, *, now: float, wait_s: float = 0.0) -> WebSocketMessage | Refusal:
+        """The typed message, or why it is refused.
+
+        `wait_s` above 0 says that the user's connections together have sent too much, and for how
+        many seconds more nothing is taken from them.
+        """
+        limited = self._limit(now) if wait_s <= 0 else RateLimited(retry_after_ms=math.ceil(wait_s * 1000))
         if limited is not None:
             return self._refuse(limited, frame, CloseCode.RATE)
         try:

@@ -4,22 +4,17 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
 from netra_backend.domain.ids import MessageId, Owner, RunId, TenantId, ThreadId, UserId, WorkerId
 from netra_backend.domain.ports import Clock
 from netra_backend.domain.runs import Run
-from netra_backend.domain.threads import Message
-from netra_backend.store.database import Database, Row, load_queries
+from netra_backend.store.database import Database, Row, load_queries, tenants_setting
+from netra_backend.store.rows import history_of
 
 SQL = load_queries(Path(__file__).parent)
 
 
 LAPSED_EVERY_S = 0.5
 """Seconds between looks for lapsed leases: they lapse after many seconds, and looking is not free."""
-
-
-_history = msgspec.json.Decoder(tuple[Message, ...])
 
 
 class PostgresQueue:
@@ -52,8 +47,12 @@ class PostgresQueue:
         self, worker: WorkerId, runs: Collection[Run]
     ) -> tuple[Collection[RunId], Collection[RunId]]:
         """See the port."""
-        async with self._database.transaction({run.owner.tenant_id for run in runs}) as connection:
-            rows = await connection.fetch(SQL["heartbeat"], worker, *_tokens(runs), self._lease_s)
+        tenants = tenants_setting(run.owner.tenant_id for run in runs)
+        ids, attempts = _tokens(runs)
+        async with self._database.connection(urgent=True) as connection:
+            rows = await connection.fetch(
+                SQL["heartbeat"], tenants, worker, ids, [str(attempt) for attempt in attempts], self._lease_s
+            )
         held = {RunId(row["id"]) for row in rows}
         return held, {RunId(row["id"]) for row in rows if row["stop_requested"]}
 
@@ -86,5 +85,5 @@ def _run(row: Row) -> Run:
         attempt=row["attempt"],
         deaths=row["deaths"],
         stop_requested=row["stop_requested"],
-        history=_history.decode(row["history"]) if row["history"] else (),
+        history=history_of(row["history"]),
     )

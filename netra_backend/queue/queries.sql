@@ -3,16 +3,9 @@
 SELECT * FROM claim_runs($1, $2, make_interval(secs => $3), $4)
 
 -- name: heartbeat
--- Extends the leases that a worker still holds.
-WITH held AS (
-    SELECT r.id FROM runs r JOIN unnest($2::uuid[], $3::int[]) AS h (id, attempt)
-        ON r.id = h.id AND r.attempt = h.attempt
-    WHERE r.worker = $1 AND r.status = 'running'
-    ORDER BY r.id FOR UPDATE OF r
-)
-UPDATE runs r SET lease_until = now() + make_interval(secs => $4)
-FROM held WHERE r.id = held.id
-RETURNING r.id::text, r.stop_requested_at IS NOT NULL AS stop_requested
+-- Extends the leases that a worker still holds; see the function in the schema. Arrays of text: the driver
+-- would ask the server about other arrays first, on each connection.
+SELECT * FROM extend_leases($1, $2, $3::text[]::uuid[], $4::text[]::int[], make_interval(secs => $5))
 
 -- name: release
 -- Hands runs back at once; what a drain interrupted does not count as an attempt that failed.

@@ -6,20 +6,26 @@ Driver errors become domain errors here and nowhere else.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Collection, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
-from netra_backend.domain.errors import Degraded
+from netra_backend.domain.errors import Busy, Degraded
 from netra_backend.domain.ids import TenantId
 
 APP_ROLE = "netra_app"
 ACQUIRE_TIMEOUT = 5.0
-"""Seconds to wait for a free connection before the caller is told `degraded`."""
+"""Seconds to wait for a free connection before the caller is told `busy`."""
 COMMAND_TIMEOUT = 15.0
-"""Seconds for one statement: longer than any honest one, shorter than a user's patience."""
+"""Seconds for one statement, and for one transaction: longer than any honest one, shorter than a
+user's patience."""
+RESERVED = 3
+"""Connections that are kept open for what must not queue behind readers: acceptance, a stop, the
+question whether the server answers. A slow server has all others busy for many seconds, and takes as
+long to open one more."""
+BUSY_RETRY_MS = 2000
 
 AWAY = (
     OSError,
@@ -64,55 +70,104 @@ class Database:
     Args:
         url: a PostgreSQL URL.
         size: connections at most.
+        reserved: connections besides these that are always open, and that only the urgent gets.
         durable: whether a commit waits for the disk. Only for what may be lost in a crash of the
             server without harm; what depends on it must wait itself.
     """
 
-    def __init__(self, url: str, *, size: int = 10, durable: bool = True) -> None:
+    def __init__(self, url: str, *, size: int = 10, reserved: int = 0, durable: bool = True) -> None:
         self._url = url
         self._size = size
+        self._reserved = reserved
         self._settings = {"role": APP_ROLE, "application_name": "netra", **PLANNING}
         if not durable:
             self._settings["synchronous_commit"] = "off"
+        self._free = asyncio.Semaphore(size)
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._urgent: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def open(self) -> None:
         """Connect; raises `Degraded` if the server cannot be reached."""
         with translated():
-            self._pool = await asyncpg.create_pool(
-                self._url,
-                min_size=1,
-                max_size=self._size,
-                command_timeout=COMMAND_TIMEOUT,
-                server_settings=self._settings,
-                connection_class=_Connection,
-                statement_cache_size=256,
-            )
+            self._pool = await self._open(1, self._size)
+            if self._reserved:
+                self._urgent = await self._open(
+                    self._reserved, self._reserved, max_inactive_connection_lifetime=0
+                )
+
+    async def _open(self, at_least: int, at_most: int, **more: Any) -> "asyncpg.Pool[asyncpg.Record]":
+        return await asyncpg.create_pool(
+            self._url,
+            min_size=at_least,
+            max_size=at_most,
+            command_timeout=COMMAND_TIMEOUT,
+            server_settings=self._settings,
+            connection_class=_Connection,
+            statement_cache_size=256,
+            **more,
+        )
 
     async def close(self) -> None:
         """Close every connection, at the latest after a few seconds."""
-        if self._pool is None:
-            return
-        try:
-            await asyncio.wait_for(self._pool.close(), COMMAND_TIMEOUT)
-        except TimeoutError:
-            self._pool.terminate()
+        for pool in (self._urgent, self._pool):
+            if pool is not None:
+                try:
+                    await asyncio.wait_for(pool.close(), COMMAND_TIMEOUT)
+                except TimeoutError:
+                    pool.terminate()
 
     @asynccontextmanager
     async def transaction(self, tenants: Collection[TenantId]) -> AsyncIterator[Connection]:
-        """A transaction that sees the rows of `tenants` only; commits unless the block raises."""
-        async with self.connection() as connection, connection.transaction():
-            await connection.execute("SELECT set_config('netra.tenants', $1, true)", tenants_setting(tenants))
-            yield connection
+        """A transaction that sees the rows of `tenants` only; commits unless the block raises.
+
+        Raises:
+            Busy: no connection is free.
+            Degraded: the server is away, or takes too long.
+        """
+        with translated():
+            async with (
+                asyncio.timeout(COMMAND_TIMEOUT),
+                self.connection() as connection,
+                connection.transaction(),
+            ):
+                await connection.execute(
+                    "SELECT set_config('netra.tenants', $1, true)", tenants_setting(tenants)
+                )
+                yield connection
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection that sees no tenant; for the functions that choose their own rows."""
-        if self._pool is None:
+    async def connection(self, *, urgent: bool = False) -> AsyncIterator[Connection]:
+        """A connection that sees no tenant; for the functions that choose their own rows.
+
+        Raises:
+            Busy: none is free. Who is `urgent` does not queue with the others.
+            Degraded: the server is away.
+        """
+        pool = self._urgent if urgent and self._urgent is not None else self._pool
+        if pool is None:
             raise Degraded
         with translated():
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
+            async with (
+                self._turn() if pool is self._pool else nullcontext(),
+                pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection,
+            ):
                 yield connection
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One of the connections that are not reserved."""
+        if self._free.locked():
+            try:
+                async with asyncio.timeout(ACQUIRE_TIMEOUT):
+                    await self._free.acquire()
+            except TimeoutError:
+                raise Busy(retry_after_ms=BUSY_RETRY_MS) from None
+        else:
+            await self._free.acquire()
+        try:
+            yield
+        finally:
+            self._free.release()
 
 
 def tenants_setting(tenants: Iterable[TenantId]) -> str:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar, Union
 
-from netra_backend.domain.errors import Degraded, NetraError
+from netra_backend.domain.errors import Busy, Degraded, NetraError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,15 +24,31 @@ class GroupCommit(Generic[Item, Result]):
     Args:
         commit: writes a batch in one transaction and returns an outcome for each item in order.
             If it raises, nothing was written.
+        longest_wait_s: an item that would wait longer, by the pace of the last commit, is refused.
+            What fits into the next transaction never is.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome[Result]]]]) -> None:
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome[Result]]]],
+        *,
+        longest_wait_s: float = float("inf"),
+    ) -> None:
         self._commit = commit
+        self._longest_wait_s = longest_wait_s
+        self._last_s = 0.0
+        self._began_at = 0.0
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._flusher: asyncio.Task[None] | None = None
 
     async def submit(self, item: Item) -> Result:
-        """Commit `item`; returns after the commit, or raises its outcome."""
+        """Commit `item`; returns after the commit, or raises its outcome.
+
+        Raises:
+            Busy: too many wait; the item is not committed.
+        """
+        if len(self._waiting) >= MAX_BATCH and (wait_s := self._wait_s()) > self._longest_wait_s:
+            raise Busy(retry_after_ms=round(wait_s * 1000))
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._flusher is None:
@@ -44,11 +60,19 @@ class GroupCommit(Generic[Item, Result]):
         while self._flusher is not None:
             await asyncio.wait([self._flusher])
 
+    def _wait_s(self) -> float:
+        """Seconds until what comes now will be committed: those before it, at the pace of the last."""
+        pace_s = max(self._last_s, asyncio.get_running_loop().time() - self._began_at)
+        return pace_s * (1 + len(self._waiting) // MAX_BATCH)
+
     async def _flush(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                self._began_at = loop.time()
                 await self._write(batch)
+                self._last_s = loop.time() - self._began_at
         finally:
             self._flusher = None
 
@@ -56,7 +80,7 @@ class GroupCommit(Generic[Item, Result]):
         try:
             outcomes: Sequence[Outcome[Result]] = await self._commit([item for item, _ in batch])
         except Exception as error:  # noqa: BLE001 - handed to whoever waits, never swallowed
-            if len(batch) > 1 and not isinstance(error, Degraded):
+            if len(batch) > 1 and not isinstance(error, Busy | Degraded):
                 # One item's fault must not become its neighbours': find it by going one at a time.
                 for entry in batch:
                     await self._write([entry])
@@ -73,4 +97,6 @@ class GroupCommit(Generic[Item, Result]):
 
 def _own(error: Exception) -> Exception:
     """A shared failure, so that each waiter raises its own traceback."""
-    return type(error)(str(error)) if isinstance(error, NetraError) else error
+    if not isinstance(error, NetraError):
+        return error
+    return type(error)(str(error), retry_after_ms=error.retry_after_ms, path=error.path)

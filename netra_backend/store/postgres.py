@@ -5,14 +5,17 @@ from collections.abc import Callable, Sequence
 from netra_backend.domain.errors import NotFound
 from netra_backend.domain.events import Event
 from netra_backend.domain.ids import IdSource, MessageId, Owner, RunId, ThreadId
-from netra_backend.domain.ports import Clock
+from netra_backend.domain.ports import Clock, Starter
 from netra_backend.domain.runs import Acceptance, RunRecord, Stopping, Submission
 from netra_backend.domain.threads import Message, Page, Thread
 from netra_backend.store.acceptance import Acceptor, Committed
-from netra_backend.store.database import Connection, Database, Row
+from netra_backend.store.database import Connection, Database, Row, tenants_setting
 from netra_backend.store.group import GroupCommit
-from netra_backend.store.rows import message_of, run_of, thread_of, thread_of_hit
+from netra_backend.store.rows import events_of, message_of, run_of, thread_of, thread_of_hit
 from netra_backend.store.streams import SQL, events_after, lock_stream
+
+LONGEST_WAIT_S = 5.0
+"""Seconds that a message may wait for its turn; beyond it the sender is told `busy`."""
 
 
 class PostgresStore:
@@ -20,6 +23,7 @@ class PostgresStore:
 
     Args:
         committed: hears of new events after their commit, in order.
+        queued: hears that a worker may find a run to claim.
         stopping: hears of each running run that should stop, after the intent's commit.
         took: hears of the seconds that each acceptance took.
     """
@@ -32,18 +36,32 @@ class PostgresStore:
         *,
         queue_limit: int,
         committed: Committed,
+        queued: Callable[[], None],
         stopping: Callable[[RunId], None],
         took: Callable[[float], None],
     ) -> None:
         self._database = database
         self._clock = clock
         self._committed = committed
+        self._queued = queued
         self._stopping = stopping
         self._took = took
-        acceptor = Acceptor(
-            database, clock, new_id, queue_limit=queue_limit, committed=committed, stopping=stopping
+        self._acceptor = Acceptor(
+            database,
+            clock,
+            new_id,
+            queue_limit=queue_limit,
+            committed=committed,
+            queued=queued,
+            stopping=stopping,
         )
-        self._acceptances: GroupCommit[Submission, Acceptance] = GroupCommit(acceptor.commit)
+        self._acceptances: GroupCommit[Submission, Acceptance] = GroupCommit(
+            self._acceptor.commit, longest_wait_s=LONGEST_WAIT_S
+        )
+
+    def start_with(self, starter: Starter) -> None:
+        """Offer `starter` the runs of accepted messages before they queue."""
+        self._acceptor.starter = starter
 
     async def close(self) -> None:
         """Wait for what is being committed."""
@@ -58,17 +76,17 @@ class PostgresStore:
 
     async def stop(self, owner: Owner, run_id: RunId) -> Stopping:
         """See the port."""
-        async with self._database.transaction([owner.tenant_id]) as connection:
-            before = await lock_stream(connection, owner)
-            record = run_of(await _require(connection, "run", *owner, run_id))
-            running = await connection.fetchval(SQL["stop"], *owner, None, run_id, self._clock.now())
-            events = await events_after(connection, owner, before)
-        self._tell(owner, events, running)
+        tenants, now = tenants_setting([owner.tenant_id]), self._clock.now()
+        async with self._database.connection(urgent=True) as connection:
+            row = await connection.fetchrow(SQL["stop_run"], tenants, *owner, run_id, now)
+        if row is None:
+            raise NotFound
+        self._tell(owner, events_of(row, now), row["running"])
         return Stopping(
-            thread_id=record.thread_id,
+            thread_id=ThreadId(row["thread_id"]),
             run_id=run_id,
-            message_id=record.message_id,
-            ended=record.status not in ("queued", "running"),
+            message_id=MessageId(row["message_id"]),
+            ended=row["ended"],
         )
 
     async def stop_all(self, owner: Owner) -> None:
@@ -81,6 +99,7 @@ class PostgresStore:
 
     def _tell(self, owner: Owner, events: Sequence[Event], running: Sequence[str]) -> None:
         self._committed([(owner, events)])
+        self._queued()
         for run_id in running:
             self._stopping(RunId(run_id))
 

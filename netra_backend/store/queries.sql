@@ -2,11 +2,16 @@
 -- Stores messages, runs and their first events; see the function in the schema.
 SELECT * FROM accept_messages(
     $1, $2, $3, $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[],
-    $12::text[], $13::text[], $14::json[], $15::text[], $16::json[], $17::float8[], $18, $19::text[], $20::json[])
+    $12::text[], $13::text[], $14::json[], $15::text[], $16::json[], $17::float8[], $18, $19::text[], $20::json[],
+    $21::json[], $22, make_interval(secs => $23))
 
 -- name: stop
 -- Stores the intent to stop open runs; see the function in the schema.
 SELECT stop_runs($1, $2, $3::uuid, $4::uuid, $5)::text[]
+
+-- name: stop_run
+-- Stores the intent to stop one run; no row if it is not the owner's. See the function in the schema.
+SELECT * FROM stop_run($1, $2, $3, $4::uuid, $5)
 
 -- name: lock_stream
 -- Locks one owner's counter.

@@ -1,12 +1,22 @@
 """Rows of the database as domain objects: the one place that knows column names."""
 
 import json
+from datetime import datetime
+
+import msgspec
 
 from netra_backend.domain.events import Event
 from netra_backend.domain.ids import MessageId, RunId, ThreadId
 from netra_backend.domain.runs import RunRecord
 from netra_backend.domain.threads import Message, Thread
 from netra_backend.store.database import Row
+
+_history = msgspec.json.Decoder(tuple[Message, ...])
+
+
+def history_of(messages: str | None) -> tuple[Message, ...]:
+    """What `said_before` of the schema answers."""
+    return _history.decode(messages) if messages else ()
 
 
 def message_of(row: Row) -> Message:
@@ -58,6 +68,24 @@ def run_of(row: Row) -> RunRecord:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
     )
+
+
+def events_of(row: Row, ts: datetime) -> list[Event]:
+    """The events of that time which `stop_run` of the schema answers, a column each for what they have."""
+    columns = (row[name] or () for name in ("types", "payloads", "threads", "runs"))
+    return [
+        Event(
+            seq=seq,
+            type=kind,
+            payload=payload.encode(),
+            thread_id=ThreadId(thread_id),
+            run_id=RunId(run_id),
+            ts=ts,
+        )
+        for seq, (kind, payload, thread_id, run_id) in enumerate(
+            zip(*columns, strict=True), row["before"] + 1
+        )
+    ]
 
 
 def event_of(row: Row) -> Event:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from netra_backend.agents.context import AgentFailed, AgentFunction
+from netra_backend.agents.context import AgentFailed, AgentFunction, CalledBefore
 from netra_backend.domain.ids import MessageId, RunId, TenantId, ThreadId, UserId
 from netra_backend.domain.threads import Message, Role
+from netra_backend.protocol.payloads import ToolStatus
 
 Report = tuple[Any, ...]
 """What was reported: its wire name or `write`, then what it carries."""
@@ -30,7 +31,8 @@ class RecordingContext:
     `events` holds, in order, `("agent_thinking", text)`, `("write", text)`,
     `("tool_executing", id, tool, arguments)` and `("tool_completed", id, status, result or error)`.
     `run` adds `("agent_started",)` and `("agent_completed", status, answer)`. With `on_report`, each
-    report is awaited there first, as a store would be.
+    report is awaited there first, as a store would be. A `once` call of a tool in `called_before`
+    is refused, as after the loss of a worker.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class RecordingContext:
         input: Mapping[str, Any] | None = None,
         attempt: int = 1,
         on_report: Callable[[Report], Any] | None = None,
+        called_before: Mapping[str, ToolStatus] | None = None,
     ) -> None:
         self.text = text
         self.history = tuple(said(role, content) for role, content in history)
@@ -54,6 +57,7 @@ class RecordingContext:
         self.usage = (0, 0)
         self.open_calls: set[str] = set()
         self._on_report = on_report
+        self._called_before = called_before or {}
         self._ended = False
         self._calls = 0
 
@@ -84,9 +88,11 @@ class RecordingContext:
         self.usage = (self.usage[0] + input_tokens, self.usage[1] + output_tokens)
 
     def tool(
-        self, name: str, arguments: Any, *, call_id: str | None = None
+        self, name: str, arguments: Any, *, call_id: str | None = None, once: bool = False
     ) -> AbstractAsyncContextManager[RecordedCall]:
         """Record both events of a tool call; it must be left before the run ends."""
+        if once and name in self._called_before:
+            raise CalledBefore(name, status=self._called_before[name])
         self._calls += 1
         return self._tool(name, arguments, call_id or f"call-{self._calls}", f"{self.run_id}:{self._calls}")
 

@@ -5,7 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from netra_backend.agents.runner import Agents
-from netra_backend.app import Addresses, Core, core
+from netra_backend.app import Core, core
+from netra_backend.embedded.wiring import Addresses
 from netra_backend.serving import Port, start_gateway, start_worker
 from netra_backend.settings import Settings
 from netra_backend.testing.agents import ALL, echo

@@ -1,22 +1,27 @@
 """Real PostgreSQL (5434) and Valkey (6381) for all tests, a database of its own for each test."""
 
 import asyncio
+import fcntl
 import itertools
 import os
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from netra_backend.app import Addresses, Core, core
+from netra_backend.app import Core, core
 from netra_backend.embedded import EmbeddedPostgres, EmbeddedValkey
+from netra_backend.embedded.wiring import Addresses
 from netra_backend.settings import Settings
 from netra_backend.store.database import Database
 from netra_backend.store.schema import upgrade
 from netra_backend.tests.subject import Subject, canonical
+from netra_backend.tests.valkey_servers import ValkeyCluster
 
 POSTGRES_PORT = 5434
 VALKEY_PORT = 6381
@@ -38,11 +43,12 @@ class Servers:
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Both servers, started once, with a template database that has the schema."""
     folder = tmp_path_factory.mktemp("stores")
-    postgres = EmbeddedPostgres(folder / "postgres", port=_if_free(POSTGRES_PORT))
-    valkey = EmbeddedValkey(folder / "valkey", port=_if_free(VALKEY_PORT))
     with asyncio.Runner() as runner:
-        address = runner.run(postgres.start())
-        valkey_url = runner.run(valkey.start()).url
+        with _one_session_at_a_time():
+            postgres = EmbeddedPostgres(folder / "postgres", port=_if_free(POSTGRES_PORT))
+            valkey = EmbeddedValkey(folder / "valkey", port=_if_free(VALKEY_PORT))
+            address = runner.run(postgres.start())
+            valkey_url = runner.run(valkey.start()).url
         try:
             owner_url, app_url = _base(address.owner_url), _base(address.app_url)
             runner.run(_make_template(owner_url))
@@ -52,9 +58,26 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             runner.run(postgres.stop())
 
 
+@pytest.fixture(scope="session")
+def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyCluster]:
+    """A Valkey Cluster for all tests that leave it as they found it."""
+    servers = ValkeyCluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        yield asyncio.run(servers.start())
+    finally:
+        servers.kill()
+
+
 @pytest.fixture
 async def addresses(servers: Servers) -> AsyncIterator[Addresses]:
     """A database of this test alone, with the schema, and the shared Valkey."""
+    async with new_database(servers) as made:
+        yield made
+
+
+@asynccontextmanager
+async def new_database(servers: Servers) -> AsyncIterator[Addresses]:
+    """A database with the schema, dropped afterwards, and the shared Valkey."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     admin = await asyncpg.connect(f"{servers.owner_url}/postgres")
     try:
@@ -96,6 +119,15 @@ async def parts(settings: Settings, addresses: Addresses) -> AsyncIterator[Core]
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with core(settings, addresses) as opened:
         yield opened
+
+
+@contextmanager
+def _one_session_at_a_time() -> Iterator[None]:
+    """Sessions that start together take turns, so that only one of them finds the ports free."""
+    lock = Path(tempfile.gettempdir()) / f"netra-tests-{os.geteuid()}.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _if_free(port: int) -> int | None:

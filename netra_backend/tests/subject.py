@@ -19,10 +19,11 @@ import asyncpg
 import httpx
 
 from netra_backend.agents.runner import Agents
-from netra_backend.app import Addresses, new_id
+from netra_backend.app import new_id
 from netra_backend.domain.events import Append, Draft
 from netra_backend.domain.ids import Owner, TenantId, WorkerId
 from netra_backend.domain.runs import Run
+from netra_backend.embedded.wiring import Addresses
 from netra_backend.queue.postgres import PostgresQueue
 from netra_backend.serving import Drain, start_worker
 from netra_backend.settings import Settings

@@ -5,9 +5,9 @@ an idle connection costs no task of its own beyond the server's.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import structlog
 from msgspec import UnsetType
@@ -15,7 +15,7 @@ from msgspec import UnsetType
 from netra_backend.domain.errors import NetraError
 from netra_backend.domain.identity import Principal
 from netra_backend.domain.ids import MessageId, ThreadId
-from netra_backend.domain.ports import Clock, EventLog, LiveText
+from netra_backend.domain.ports import EventLog, LiveText
 from netra_backend.protocol import messages as m
 from netra_backend.protocol import payloads as p
 from netra_backend.protocol.errors import CloseCode
@@ -23,41 +23,33 @@ from netra_backend.protocol.frames import event_frame
 from netra_backend.protocol.resume import Mode, Stream, refusal
 from netra_backend.protocol.session import EXPIRY_NOTICE_S, Session
 from netra_backend.websocket_core.following import Following
-from netra_backend.websocket_core.outbox import Outbox
 from netra_backend.websocket_core.registry import UserContext
+from netra_backend.websocket_core.writer import Extensions, Send, Traffic, Writer, WriterTerms
 
 log = structlog.get_logger(__name__)
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Work = Callable[[], Awaitable[None]]
 
 PAGE = 500
 """Events read from the log at once in a replay."""
 GAP_PATIENCE_S = 0.02
 """Seconds that a gap in the feed may close by itself before the log is read: two processes that
 publish for one user can overtake each other by about a millisecond."""
-FLUSH_PATIENCE_S = 5.0
-"""Seconds that a refused connection has to take its reason."""
-WRITE_BYTES = 65_536
-"""Bytes handed to the server at once: what a socket's buffer takes without waiting."""
 MAX_TIMER_S = 86_400.0
 """A longer timer is set again when it fires: event loops do not take any length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(WriterTerms):
     """What all connections of a gateway share. Never anything of one user."""
 
     log: EventLog
     live: LiveText
-    clock: Clock
     heartbeat_s: float
     start_silence_s: float
     max_frame_bytes: int
-    outbox_bytes: int
     server_version: str
-    slow: Callable[[], None]
     resumed: Callable[[str], None]
-    sent: Callable[[float], None]
 
 
 class Connection:
@@ -65,19 +57,15 @@ class Connection:
 
     Args:
         send: ASGI's.
-        burst: the type of an ASGI message that takes many frames, where the server knows one.
+        extensions: ASGI's.
     """
 
     __slots__ = (
         "__weakref__",
-        "_burst",
-        "_closing",
         "_expiry",
         "_following",
         "_gap",
-        "_outbox",
         "_principal",
-        "_send",
         "_session",
         "_start",
         "_stream",
@@ -96,22 +84,18 @@ class Connection:
         send: Send,
         terms: Terms,
         head: int = 0,
-        burst: str | None = None,
+        extensions: Extensions,
     ) -> None:
         self.context = context
         self._principal = principal
         self._session = session
-        self._send = send
-        self._burst = burst
         self._terms = terms
         self._stream = Stream(head)
-        self._outbox = Outbox(terms.outbox_bytes)
+        self._writer = Writer(context, send=send, terms=terms, extensions=extensions)
         self._following: Following | None = None
         self._gap: asyncio.Task[None] | None = None
-        self._writer: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] | None = None
-        self._closing: CloseCode | None = None
-        self._start: asyncio.TimerHandle | None = None
+        self._start: asyncio.Handle | None = None
         self._expiry: asyncio.TimerHandle | None = None
 
     # What the server does with it.
@@ -120,8 +104,7 @@ class Connection:
         """Greet, and start with the head that was read after the feed was attached."""
         self._stream = Stream(max(head, self._stream.head))
         self._greet(reply_to)
-        loop = asyncio.get_running_loop()
-        self._start = loop.call_later(self._terms.start_silence_s, self.client_spoke)
+        self._await_silence()
         self._watch_expiry()
 
     def client_spoke(self) -> None:
@@ -137,28 +120,29 @@ class Connection:
             if timer is not None:
                 timer.cancel()
         self._start = self._expiry = None
-        tasks = [*(self._tasks or ()), *([self._writer] if self._writer else [])]
+        tasks = list(self._tasks or ())
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        self._outbox.clear()
+        await self._writer.end()
 
     async def flushed(self) -> None:
         """Wait until what is queued has left, but not for ever."""
-        if self._writer is not None:
-            await asyncio.wait([self._writer], timeout=FLUSH_PATIENCE_S)
+        await self._writer.flushed()
 
     def close(self, code: CloseCode) -> None:
-        """Send what is waiting, then close."""
-        if self._closing is None:
-            self._closing = code
-            self._wake_writer()
+        """Send what is waiting, then close; what is not taken in time is cut off."""
+        self._writer.close(code)
+
+    def traffic(self) -> Traffic:
+        """What was sent and what waits, just now."""
+        return self._writer.traffic()
 
     @property
     def closing(self) -> bool:
         """Whether no more frames are taken."""
-        return self._closing is not None
+        return self._writer.closing
 
     @property
     def principal(self) -> Principal:
@@ -174,15 +158,7 @@ class Connection:
 
     def send(self, frame: m.ServerFrame | bytes) -> None:
         """See `registry.Socket`."""
-        if self._closing is not None:
-            return
-        self._outbox.put(frame)
-        if self._outbox.full:
-            log.info("connection_too_slow", connection_id=self.context.connection_id)
-            self._terms.slow()
-            self._outbox.clear()
-            self.close(CloseCode.TOO_SLOW)
-        self._wake_writer()
+        self._writer.put(frame)
 
     def renew(self, principal: Principal, reply_to: str | UnsetType) -> None:
         """See `registry.Socket`."""
@@ -193,22 +169,23 @@ class Connection:
 
     async def resume(self, epoch: str, after: int, reply_to: str | UnsetType) -> m.ServerFrame:
         """See `registry.Socket`."""
-        owner = self.context.owner
-        head = max((await self._terms.log.heads([owner]))[owner], self._stream.head)
+        head = await self._head_to_resume()
         self._stream.seen(head)
         reason = refusal(epoch=epoch, after=after, our_epoch=self._terms.log.epoch, head=head)
         self._terms.resumed(reason or "resumed")
         if reason is not None:
             self.client_spoke()
             return m.Resync(reply_to=reply_to, payload=p.ResyncPayload(reason=reason, head=head))
-        if self._start is not None:
-            self._start.cancel()
-            self._start = None
         if self._gap is not None:
             self._gap.cancel()
             await asyncio.wait([self._gap])
         self._stream.resume(after)
-        await self._replay()
+        if after == head:  # nothing was missed: thousands that come back at once need not all read the log
+            self._deliver(self._stream.caught_up())
+        else:
+            await self._replay()
+        if self._stream.next <= head and not self.closing:
+            return self._give_up(head, reply_to)
         return m.Resumed(reply_to=reply_to, payload=p.HeadPayload(head=self._stream.next - 1))
 
     def follow(self, thread_id: ThreadId) -> None:
@@ -244,7 +221,7 @@ class Connection:
             return
         frames = self._following.delta(thread_id, message_id, offset, text)
         if frames is None:
-            self._spawn(self.show(thread_id, message_id))
+            self._spawn(partial(self.show, thread_id, message_id))
         for frame in frames or ():
             self.send(frame)
 
@@ -255,7 +232,11 @@ class Connection:
 
     def on_revoked(self) -> None:
         """See `ports.Sink`."""
-        self.close(CloseCode.TOKEN)
+        self.shut_out()
+
+    def shut_out(self) -> None:
+        """The session has ended: what still waits is not for its holder any more."""
+        self._writer.shut(CloseCode.TOKEN)
 
     def on_head(self, head: int | None) -> None:
         """See `ports.Sink`."""
@@ -288,10 +269,54 @@ class Connection:
         return self._expiry is not None
 
     def _deliver(self, frames: Sequence[bytes]) -> None:
+        self._send_durable(frames)
+        if self._stream.behind and self._stream.mode is Mode.LIVE and self._gap is None:
+            self._gap = self._spawn(self._close_gap)
+
+    def _await_silence(self) -> None:
+        """Durable events start when the client says nothing for a while."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._terms.start_silence_s
+        self._start = loop.call_at(due, self._silent, due)
+
+    def _silent(self, due: float) -> None:
+        """One turn later: a frame may have come while this process stood still, and is read first.
+
+        Long after `due` the client may not even have been greeted before: it has its time from now on.
+        """
+        loop = asyncio.get_running_loop()
+        if loop.time() - due > self._terms.start_silence_s / 2:
+            self._await_silence()
+        else:
+            self._start = loop.call_soon(self.client_spoke)
+
+    async def _head_to_resume(self) -> int:
+        """The owner's head. However long the log takes, nothing is sent before the replay."""
+        owner = self.context.owner
+        silent, self._start = self._start, None
+        if silent is not None:
+            silent.cancel()
+        try:
+            return max((await self._terms.log.heads([owner]))[owner], self._stream.head)
+        except NetraError:
+            if silent is not None:
+                self._await_silence()
+            raise
+
+    def _send_durable(self, frames: Sequence[bytes]) -> None:
+        """The frames just before the stream's `next`."""
         for frame in frames:
             self.send(frame)
-        if self._stream.behind and self._stream.mode is Mode.LIVE and self._gap is None:
-            self._gap = self._spawn(self._close_gap())
+            if self._following is not None:
+                self._following.told(frame)
+        if frames:
+            self._writer.mark(self._stream.next - len(frames), self._stream.next - 1)
+
+    def _give_up(self, head: int, reply_to: str | UnsetType) -> m.ServerFrame:
+        """The log was read up to `head` and does not hold all of it any more: go on behind that."""
+        self._stream.resume(head)
+        self._send_durable(self._stream.caught_up())
+        return m.Resync(reply_to=reply_to, payload=p.ResyncPayload(reason="retention", head=head))
 
     async def _close_gap(self) -> None:
         try:
@@ -306,51 +331,24 @@ class Connection:
         """Read the log until it has no more; what the feed brings meanwhile is kept in order."""
         try:
             more = True
-            while more and self._closing is None:
+            while more and not self._writer.closing:
                 events = await self._terms.log.read(
                     self.context.owner, after=self._stream.next - 1, limit=PAGE
                 )
+                more = len(events) == PAGE and events[0].seq <= self._stream.next
                 for event in events:
-                    for frame in self._stream.replay(event.seq, [event_frame(event)]):
-                        self.send(frame)
-                    await self._room()
-                more = len(events) == PAGE
+                    self._send_durable(self._stream.replay(event.seq, [event_frame(event)]))
+                    await self._writer.room()
         finally:
-            for frame in self._stream.caught_up():
-                self.send(frame)
+            self._send_durable(self._stream.caught_up())
 
-    async def _room(self) -> None:
-        """Wait while half of what may wait does: a long replay must not look like a slow client."""
-        while self._outbox.half_full and self._writer is not None:
-            await asyncio.wait([self._writer])
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Work) -> asyncio.Task[None]:
         if self._tasks is None:
             self._tasks = set()
         task = asyncio.create_task(_forgiving(work), name="connection")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    def _wake_writer(self) -> None:
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write(), name="connection-writer")
-
-    async def _write(self) -> None:
-        try:
-            while self._outbox:
-                frames = self._outbox.take_some(WRITE_BYTES if self._burst else 0)
-                self._terms.sent(len(frames))
-                if self._burst:
-                    await self._send({"type": self._burst, "frames": frames})
-                else:
-                    await self._send({"type": "websocket.send", "text": frames[0].decode()})
-            if self._closing is not None:
-                await self._send({"type": "websocket.close", "code": int(self._closing)})
-        except OSError:
-            self._outbox.clear()  # the peer is gone; the read side ends the connection
-        finally:
-            self._writer = None
 
     def _watch_expiry(self) -> None:
         if self._expiry is not None:
@@ -371,9 +369,9 @@ class Connection:
         self._expiry = asyncio.get_running_loop().call_later(max(left, 0), self.close, CloseCode.TOKEN)
 
 
-async def _forgiving(work: Coroutine[Any, Any, None]) -> None:
+async def _forgiving(work: Work) -> None:
     """A store that is away now is asked again after the next heartbeat."""
     try:
-        await work
+        await work()
     except NetraError as error:
         log.info("catch_up_failed", code=error.code)

@@ -6,7 +6,10 @@ asked to fetch a snapshot, during which deltas wait.
 
 from collections.abc import Sequence
 
-from netra_backend.domain.ids import MessageId, ThreadId
+import msgspec
+from msgspec import Struct
+
+from netra_backend.domain.ids import MessageId, RunId, ThreadId
 from netra_backend.protocol.messages import MessageDelta, MessageSnapshot, ServerFrame
 from netra_backend.protocol.payloads import MessageDeltaPayload, MessageSnapshotPayload
 
@@ -20,13 +23,40 @@ Delta = tuple[int, str]
 
 
 class _Message:
-    """What was sent of one message; `waiting` holds deltas while a snapshot is fetched."""
+    """What was sent of one message; `waiting` holds deltas while a snapshot is fetched.
 
-    __slots__ = ("length", "waiting")
+    Once its run is `over`, nothing of it may follow: a late delta or snapshot would undo the answer.
+    """
 
-    def __init__(self, length: int, waiting: list[Delta] | None) -> None:
-        self.length = length
-        self.waiting = waiting
+    __slots__ = ("length", "over", "run_id", "waiting")
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.waiting: list[Delta] | None = None
+        self.run_id: RunId | None = None
+        self.over = False
+
+
+class _Answer(Struct):
+    id: MessageId
+
+
+class _Payload(Struct):
+    message_id: MessageId | None = None
+    message: _Answer | None = None
+
+
+class _Told(Struct):
+    """What a frame says of the message that its run writes; the rest of it is not looked at."""
+
+    thread_id: ThreadId
+    run_id: RunId
+    payload: _Payload
+
+
+_STARTED, _ENDED = b'{"type":"agent_started"', b'{"type":"agent_completed"'
+"""How the frames begin that say so (`protocol/frames.py`): most frames need not be decoded."""
+_decoder = msgspec.json.Decoder(_Told)
 
 
 class Following:
@@ -51,12 +81,28 @@ class Following:
         """A snapshot is being fetched: keep deltas until it is there."""
         messages = self._threads.get(thread_id)
         if messages is not None:
-            messages[message_id] = _Message(0, [])
+            message = self._known(messages, message_id)
+            message.length, message.waiting = 0, []
+
+    def told(self, frame: bytes) -> None:
+        """A durable frame is sent: it may say that the run of a message has begun or ended."""
+        if not frame.startswith((_STARTED, _ENDED)):
+            return
+        told = _decoder.decode(frame)
+        messages = self._threads.get(told.thread_id)
+        if messages is None:
+            return
+        answer = told.payload.message.id if told.payload.message else told.payload.message_id
+        if answer is not None:
+            self._known(messages, answer).run_id = told.run_id
+        if frame.startswith(_ENDED):
+            for message in messages.values():
+                message.over = message.over or message.run_id == told.run_id
 
     def fetched(self, thread_id: ThreadId, message_id: MessageId, text: str) -> Sequence[ServerFrame]:
         """The snapshot, then the deltas that came meanwhile and go beyond it."""
         message = self._threads.get(thread_id, {}).get(message_id)
-        if message is None:
+        if message is None or message.over:
             return []
         waiting, message.waiting, message.length = message.waiting or [], None, len(text)
         frames: list[ServerFrame] = [snapshot_frame(thread_id, message_id, text)]
@@ -71,15 +117,21 @@ class Following:
         messages = self._threads.get(thread_id)
         if messages is None:
             return []
-        message = messages.get(message_id)
-        if message is None:
-            message = messages[message_id] = _Message(0, None)
-            while len(messages) > MAX_MESSAGES:
-                del messages[next(iter(messages))]
+        message = self._known(messages, message_id)
+        if message.over:
+            return []
         if message.waiting is not None:
             message.waiting.append((offset, text))
             return []
         return self._continue(message, thread_id, message_id, offset, text)
+
+    def _known(self, messages: dict[MessageId, _Message], message_id: MessageId) -> _Message:
+        message = messages.get(message_id)
+        if message is None:
+            message = messages[message_id] = _Message()
+            while len(messages) > MAX_MESSAGES:
+                del messages[next(iter(messages))]
+        return message
 
     def _continue(
         self, message: _Message, thread_id: ThreadId, message_id: MessageId, offset: int, text: str

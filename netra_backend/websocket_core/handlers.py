@@ -16,6 +16,7 @@ from netra_backend.domain.identity import Principal
 from netra_backend.domain.ids import IdSource, MessageId, RunId, ThreadId
 from netra_backend.domain.ports import Feed, Store
 from netra_backend.domain.runs import Acceptance, Lane, Submission
+from netra_backend.domain.threads import fitting
 from netra_backend.protocol import messages as m
 from netra_backend.protocol import payloads as p
 from netra_backend.protocol.errors import CloseCode, error_frame, internal_frame
@@ -29,13 +30,18 @@ M = TypeVar("M", bound=m.WebSocketMessage)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What handlers may use. `refused` hears of each refusal's code, for the metrics."""
+    """What handlers may use. `refused` hears of each refusal's code, for the metrics.
+
+    Pages have at most `page_limit` items, and history `page_bytes` of text, whatever is asked for.
+    """
 
     store: Store
     feed: Feed
     verify: Callable[[str], Awaitable[Principal]]
     new_id: IdSource
     refused: Callable[[str], None]
+    page_limit: int = 200
+    page_bytes: int = 1024 * 1024
 
 
 class BaseHandler(Generic[M]):
@@ -194,8 +200,10 @@ class ThreadHistoryHandler(BaseHandler[m.GetThreadHistory]):
         """Oldest first."""
         thread_id = ThreadId(str(message.thread_id))
         before = MessageId(str(message.payload.before)) if message.payload.before else None
-        page = await self.services.store.history(
-            self.context.owner, thread_id, limit=message.payload.limit, before=before
+        limit = min(message.payload.limit, self.services.page_limit)
+        page = fitting(
+            await self.services.store.history(self.context.owner, thread_id, limit=limit, before=before),
+            self.services.page_bytes,
         )
         views = [message_view(item) for item in page.items]
         websocket.send(
@@ -216,9 +224,8 @@ class ListThreadsHandler(BaseHandler[m.ListThreads]):
     async def handle(self, websocket: Socket, message: m.ListThreads) -> None:
         """Last used first."""
         before = ThreadId(str(message.payload.before)) if message.payload.before else None
-        page = await self.services.store.threads(
-            self.context.owner, limit=message.payload.limit, before=before
-        )
+        limit = min(message.payload.limit, self.services.page_limit)
+        page = await self.services.store.threads(self.context.owner, limit=limit, before=before)
         views = [thread_view(item) for item in page.items]
         websocket.send(
             m.Threads(reply_to=message.id, payload=p.ThreadsPayload(threads=views, has_more=page.has_more))

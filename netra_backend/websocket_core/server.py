@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -16,10 +17,10 @@ from netra_backend.protocol import messages as m
 from netra_backend.protocol import payloads as p
 from netra_backend.protocol.errors import CloseCode, error_frame
 from netra_backend.protocol.session import Limits, Refusal, Session
-from netra_backend.websocket_core.connection import Connection, Send, Terms
+from netra_backend.websocket_core.connection import Connection, Terms
 from netra_backend.websocket_core.factory import HandlerFactory, HandlerSet
 from netra_backend.websocket_core.registry import UserContext
-from netra_backend.websocket_core.uvicorn_socket import BURST
+from netra_backend.websocket_core.writer import Send, Traffic
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +67,26 @@ class Meter(Protocol):
         ...
 
 
+class Allowed(Protocol):
+    """What one user may still send, over all connections and gateways."""
+
+    def take(self, now: float) -> float:
+        """Count one frame; seconds for which it is refused, 0 or less if it is not."""
+        ...
+
+
+class Visits(Protocol):
+    """Who is connected, over all gateways."""
+
+    def enter(self, owner: Owner, connection_id: ConnectionId, evict: Callable[[], None]) -> Allowed:
+        """A connection was opened; `evict` is called, now or later, if that was one too many."""
+        ...
+
+    def leave(self, owner: Owner, connection_id: ConnectionId) -> None:
+        """It has ended."""
+        ...
+
+
 @dataclass(slots=True)
 class Gateway:
     """All connections of this process.
@@ -76,6 +97,8 @@ class Gateway:
         feed: tells connections what happens.
         terms: what connections share.
         limits: what one connection may do.
+        connections_per_user: at this gateway, whatever `visits` can say.
+        visits: what one user may do over all gateways.
     """
 
     credentials: Credentials
@@ -87,7 +110,8 @@ class Gateway:
     new_id: IdSource
     auth_timeout_s: float
     connections_per_user: int
-    _connections: dict[Owner, set[Connection]] = field(default_factory=dict)
+    visits: Visits
+    _connections: dict[Owner, dict[Connection, None]] = field(default_factory=dict)  # in order of arrival
     _draining: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,12 +133,26 @@ class Gateway:
             principal, reply_to = await self._authenticate(session, token, receive, send)
         except _Left:
             return
-        burst = BURST if BURST in scope.get("extensions", {}) else None
-        await self._serve(principal, session, receive, send, reply_to, burst)
+        extensions = scope.get("extensions", {})
+        context = UserContext(principal.owner, ConnectionId(self.new_id()), principal.roles)
+        connection = Connection(
+            context, principal, session, send=send, terms=self.terms, extensions=extensions
+        )
+        await self._serve(connection, session, receive, send, reply_to)
 
     def connections(self) -> Iterable[Connection]:
         """Every authenticated connection of this process."""
         return [connection for group in self._connections.values() for connection in group]
+
+    def traffic(self, tenant_id: str) -> list[Traffic]:
+        """How the connections of one tenant do, those with most waiting first."""
+        found = [
+            connection.traffic()
+            for owner, group in self._connections.items()
+            if owner.tenant_id == tenant_id
+            for connection in group
+        ]
+        return sorted(found, key=lambda each: (-each.waiting_s, -each.bytes_waiting, each.connection_id))
 
     async def sweep(
         self, every_s: float, ended: Callable[[Collection[Principal]], Awaitable[Collection[str]]]
@@ -136,7 +174,7 @@ class Gateway:
                 continue
             for connection in chunk:
                 if connection.principal.session_id in gone:
-                    connection.close(CloseCode.TOKEN)
+                    connection.shut_out()
 
     async def drain(self, seconds: float) -> None:
         """Ask every client to reconnect elsewhere, then close them spread over `seconds`."""
@@ -182,32 +220,34 @@ class Gateway:
 
     async def _serve(
         self,
-        principal: Principal,
+        connection: Connection,
         session: Session,
         receive: Receive,
         send: Send,
         reply_to: str | UnsetType,
-        burst: str | None,
     ) -> None:
-        context = UserContext(principal.owner, ConnectionId(self.new_id()), principal.roles)
-        connection = Connection(context, principal, session, send=send, terms=self.terms, burst=burst)
-        group = self._connections.setdefault(principal.owner, set())
+        owner, connection_id = connection.context.owner, connection.context.connection_id
+        group = self._connections.setdefault(owner, {})
         if len(group) >= self.connections_per_user:
             await send({"type": "websocket.close", "code": int(CloseCode.TOO_MANY_CONNECTIONS)})
             return
-        group.add(connection)
+        group[connection] = None
         self.meter.opened()
+        allowed = self.visits.enter(
+            owner, connection_id, partial(connection.close, CloseCode.TOO_MANY_CONNECTIONS)
+        )
         try:
             if await self._greet(connection, reply_to):
-                await self._listen(connection, session, receive)
+                await self._listen(connection, session, allowed, receive)
         except _Left:
-            log.debug("connection_ended", connection_id=context.connection_id)
+            log.debug("connection_ended", connection_id=connection_id)
         finally:
             self.meter.closed()
-            group.discard(connection)
+            self.visits.leave(owner, connection_id)
+            group.pop(connection, None)
             if not group:
-                self._connections.pop(principal.owner, None)
-            await self.feed.detach(principal.owner, connection)
+                self._connections.pop(owner, None)
+            await self.feed.detach(owner, connection)
             await connection.end()
 
     async def _greet(self, connection: Connection, reply_to: str | UnsetType) -> bool:
@@ -223,10 +263,12 @@ class Gateway:
             return False
         return True
 
-    async def _listen(self, connection: Connection, session: Session, receive: Receive) -> None:
+    async def _listen(
+        self, connection: Connection, session: Session, allowed: Allowed, receive: Receive
+    ) -> None:
         handlers = self.factory.create(connection.context)
         while True:
-            received = self._read(session, await receive())
+            received = self._read(session, await receive(), allowed)
             if not isinstance(received, m.Resume):
                 connection.client_spoke()
             if isinstance(received, Refusal):
@@ -243,13 +285,14 @@ class Gateway:
         self.meter.received(str(message.__struct_config__.tag))
         await handlers.handle(connection, message)
 
-    def _read(self, session: Session, event: dict[str, Any]) -> m.WebSocketMessage | Refusal:
+    def _read(
+        self, session: Session, event: dict[str, Any], allowed: Allowed | None = None
+    ) -> m.WebSocketMessage | Refusal:
         if event["type"] == "websocket.disconnect":
             raise _Left
-        text = event.get("text")
-        return session.receive(
-            text if text is not None else event.get("bytes", b""), now=self.terms.clock.monotonic()
-        )
+        text, now = event.get("text"), self.terms.clock.monotonic()
+        wait_s = allowed.take(now) if allowed is not None else 0.0
+        return session.receive(text if text is not None else event.get("bytes", b""), now=now, wait_s=wait_s)
 
 
 class _Left(Exception):

@@ -1,7 +1,8 @@
-"""Uvicorn's WebSocket protocol with two additions of ours: many frames in one write, and a close code.
+"""Uvicorn's WebSocket protocol with what it lacks: many frames in one write, and limits below messages.
 
 An event of a run is a frame of its own on the wire, but a system call of its own costs more than
-everything else that the gateway does with it.
+everything else that the gateway does with it. Pings and fragments cost as much as messages, and nobody
+above sees them, so they are counted here.
 """
 
 from collections.abc import Sequence
@@ -9,46 +10,166 @@ from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 
 from netra_backend.protocol.errors import CloseCode
 
 BURST = "netra.websocket.burst"
-"""ASGI extension and message type: `frames` is a list of UTF-8 texts, each to be one text frame."""
+"""ASGI extension and message type: `frames` is a list of UTF-8 texts, each to be one text frame. The
+extension's `write(frames)` writes them at once and says whether it did: not to a peer that is behind."""
+
+CONTROL_BURST = 100
+"""Pings and pongs that may come at once; programs send one every few seconds."""
+CONTROL_INTERVAL_S = 0.1
+"""Seconds for each one more (the same algorithm as for frames, `protocol.session`)."""
+MAX_FRAGMENTS = 1024
+"""Of one message. Empty ones count for no size limit, and would be kept for ever."""
+PIECE = 4096
+"""Bytes parsed before a look whether the rest is still wanted: 43,000 pings fit in one read."""
+INVALID_DATA = 1007
+"""RFC 6455, section 7.4.1."""
+CLOSE_PATIENCE_S = 5.0
+"""Seconds that a peer who was sent away has to read the reason."""
+
+CUT = "netra.websocket.cut"
+"""ASGI extension: its `now()` drops the connection and what waits for it. For a peer that reads nothing
+an orderly close never comes: it would wait behind the rest."""
 
 _TEXT = 0x80 | Opcode.TEXT
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class UvicornSocket(WebSocketsSansIOProtocol):
-    """One socket; without `BURST` it is uvicorn's own."""
+    """One socket; without `BURST` it sends as uvicorn's own."""
+
+    _control_due = 0.0
+    _fragments = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Parse piece by piece, until somebody closed."""
+        for start in range(0, len(data), PIECE):
+            super().data_received(data[start : start + PIECE] if len(data) > PIECE else data)
+            if self.conn.handshake_exc is not None:
+                self._refuse_handshake()
+            if self.transport.is_closing():
+                return
+
+    def handle_events(self) -> None:
+        """See uvicorn."""
+        if not self.transport.is_closing():
+            super().handle_events()
 
     def handle_connect(self, event: Request) -> None:
         """Offer the extension."""
         super().handle_connect(event)
         if not self.close_sent:
-            self.scope.setdefault("extensions", {})[BURST] = {}
+            self.scope.setdefault("extensions", {}).update(
+                {BURST: {"write": self.write_now}, CUT: {"now": self.transport.abort}}
+            )
+
+    def handle_text(self, event: Frame) -> None:
+        """A message starts."""
+        self._fragments = 1
+        super().handle_text(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        """A message starts."""
+        self._fragments = 1
+        super().handle_bytes(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """A message goes on."""
+        self._fragments += 1
+        if self._fragments > MAX_FRAGMENTS:
+            self._fail(CloseCode.VIOLATION, "too many fragments")
+        elif not self.close_sent:
+            super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        """A message is whole. Text that is none is the client's mistake, and no error of ours to be logged."""
+        if self.curr_msg_data_type == "text" and not _is_utf8(self.frames):
+            self._fail(INVALID_DATA, "not UTF-8")
+        else:
+            super().send_receive_event_to_app()
+
+    def handle_ping(self) -> None:
+        """Answer it, which the parser has prepared."""
+        if self._may_control():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        """It may be an answer to ours."""
+        if self._may_control():
+            super().handle_pong(event)
 
     async def send(self, message: Any) -> None:
         """See ASGI."""
+        if self.close_sent and self.transport.is_closing():
+            raise ClientDisconnected  # closed from below, while the application was about to speak
         if message["type"] != BURST:
             await super().send(message)
+            if message["type"] == "websocket.http.response.body":
+                self.handshake_complete = True  # uvicorn forgets it, and logs every refusal as an error
             return
         await self.writable.wait()
+        self._write(message["frames"])
+
+    def write_now(self, frames: Sequence[bytes]) -> bool:
+        """See `BURST`."""
+        if not self.writable.is_set():
+            return False
+        self._write(frames)
+        return True
+
+    def _write(self, frames: Sequence[bytes]) -> None:
         if self.disconnected or self.close_sent or self.conn.state is not State.OPEN:
             raise ClientDisconnected
-        self.transport.write(framed(message["frames"]))
+        self.transport.write(framed(frames))
 
     def keepalive_timeout(self) -> None:
         """The peer is gone, or so far away that it must come again."""
         self.pong_timer = None
         self.pending_ping_payload = None
-        if not self.close_sent and not self.transport.is_closing():
-            self.conn.fail(CloseCode.NO_PONG, "no pong")
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            self.close_sent = True
-            self.transport.close()
+        self._fail(CloseCode.NO_PONG, "no pong")
+
+    def _may_control(self) -> bool:
+        """Whether one more ping or pong is fine; the generic cell rate algorithm."""
+        now = self.loop.time()
+        self._control_due = max(self._control_due, now) + CONTROL_INTERVAL_S
+        if self._control_due - now <= CONTROL_BURST * CONTROL_INTERVAL_S:
+            return not self.transport.is_closing()
+        self._fail(CloseCode.RATE, "too many pings")
+        return False
+
+    def _fail(self, code: int, reason: str) -> None:
+        """Close without waiting for the peer's half, who may never send it, nor read ours."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.conn.fail(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code), "reason": reason})
+        self.transport.close()
+        self.close_timer = self.loop.call_later(CLOSE_PATIENCE_S, self.transport.abort)
+
+    def _refuse_handshake(self) -> None:
+        """The library reads less than HTTP's parser does; uvicorn would then say nothing, for ever."""
+        if self.handshake_initiated or self.transport.is_closing():
+            return
+        self.handshake_complete = True
+        self.close_sent = True
+        self.transport.write(b"".join(self.conn.data_to_send()) or _BAD_REQUEST)
+        self.transport.close()
+
+
+def _is_utf8(fragments: Sequence[bytes]) -> bool:
+    try:
+        (fragments[0] if len(fragments) == 1 else b"".join(fragments)).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def framed(texts: Sequence[bytes]) -> bytes:

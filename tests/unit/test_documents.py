@@ -18,6 +18,9 @@ from tests import documented_clients, documents
 TYPESCRIPT = (documents.ROOT / documented_clients.TYPESCRIPT).read_text(encoding="utf-8")
 
 
+TABLE = (documents.ROOT / documents.CASES_PAGE).read_text(encoding="utf-8")
+
+
 def page(name: str) -> str:
     """The text of a page."""
     return (documents.ROOT / name).read_text(encoding="utf-8")
@@ -176,3 +179,14 @@ def test_a_wrong_call_says_how_to_call_it() -> None:
         check=False,
     )
     assert (called.returncode, called.stderr) == (1, "usage: python -m tests.documents --check | --write\n")
+
+
+def test_the_table_of_cases_names_tests_that_exist(tmp_path: Path) -> None:
+    """A renamed test and a case without a row are one line each."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_one.py").write_text("def test_fault_07_kept() -> None: ...", encoding="utf-8")
+    table = "| 7 | why `not_a_test` | `kept`, `renamed` | `neither` |\n"
+    found = documents.untested(tmp_path, table)
+    assert [line for line in found if "renamed" in line] == [found[-1]]
+    assert len(found) == len(documents.CASES)
+    assert documents.untested(documents.ROOT, TABLE) == []

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from netra_backend.domain.ids import RunId, ThreadId, WorkerId
-from netra_backend.domain.runs import Run
+from netra_backend.domain.runs import MAX_ATTEMPTS, Run
 from netra_backend.testing.memory.state import Memory, RunRow
 
 
@@ -16,8 +16,10 @@ class MemoryQueue:
 
     async def claim(self, worker: WorkerId, *, limit: int) -> Sequence[Run]:
         """See the port."""
-        chosen = [*self._lapsed(), *self._due()][:limit]
-        return [self._take(row, worker) for row in chosen]
+        lapsed = self._lapsed()
+        others = [row for row in lapsed if row.deaths != MAX_ATTEMPTS - 2]
+        chosen = [*self._suspect(worker, lapsed), *others, *self._due()][:limit]
+        return [self._memory.take(row, worker) for row in chosen]
 
     async def heartbeat(
         self, worker: WorkerId, runs: Collection[Run]
@@ -47,34 +49,23 @@ class MemoryQueue:
         lapsed = [(row.lease_until, row) for row in leased if row.lease_until and row.lease_until < now]
         return [row for _, row in sorted(lapsed, key=lambda entry: entry[0])]
 
+    def _suspect(self, worker: WorkerId, lapsed: Sequence[RunRow]) -> Sequence[RunRow]:
+        """One run for its last try, unless the worker has one already."""
+        now = self._memory.clock.now()
+        has_one = any(
+            (row.status, row.worker, row.deaths) == ("running", worker, MAX_ATTEMPTS - 1)
+            and row.lease_until is not None
+            and row.lease_until >= now
+            for row in self._memory.runs.values()
+        )
+        return [] if has_one else [row for row in lapsed if row.deaths == MAX_ATTEMPTS - 2][:1]
+
     def _due(self) -> list[RunRow]:
         first: dict[ThreadId, RunRow] = {}
         for row in sorted(self._memory.runs.values(), key=lambda row: (row.status == "queued", row.turn)):
             if row.open:
                 first.setdefault(row.thread_id, row)
         return sorted((row for row in first.values() if row.status == "queued"), key=lambda row: row.due_at)
-
-    def _take(self, row: RunRow, worker: WorkerId) -> Run:
-        now = self._memory.clock.now()
-        row.deaths += row.status == "running"
-        row.attempt += 1
-        row.status, row.worker = "running", worker
-        row.lease_until = now + timedelta(seconds=self._memory.lease_s)
-        row.started_at = row.started_at or now
-        return Run(
-            id=row.id,
-            owner=row.owner,
-            thread_id=row.thread_id,
-            message_id=row.message_id,
-            answer_id=row.answer_id,
-            agent=row.agent,
-            text=row.text,
-            input=row.input,
-            attempt=row.attempt,
-            deaths=row.deaths,
-            stop_requested=row.stop_requested,
-            history=self._memory.history(row),
-        )
 
     def _held(self, worker: WorkerId, run: Run) -> RunRow | None:
         row = self._memory.runs.get(run.id)

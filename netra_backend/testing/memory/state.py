@@ -5,14 +5,14 @@ No method awaits, so each is a transaction. Only the adapters beside this file u
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from netra_backend.domain.errors import NotFound
 from netra_backend.domain.events import Draft, Event
 from netra_backend.domain.ids import IdSource, MessageId, Owner, RunId, ThreadId, WorkerId
 from netra_backend.domain.ports import Clock
-from netra_backend.domain.runs import RunRecord, RunStatus
+from netra_backend.domain.runs import Run, RunRecord, RunStatus
 from netra_backend.domain.threads import Message, Thread
 
 HISTORY = 200
@@ -139,6 +139,30 @@ class Memory:
         said = [row for row in self.messages if row.thread_id == run.thread_id and row.turn < run.turn]
         said.sort(key=lambda row: (row.turn, row.seq))
         return tuple(row.message for row in said[-HISTORY:])
+
+    def take(self, row: RunRow, worker: WorkerId, *, started: bool = False) -> Run:
+        """Give a run to `worker`, as its next attempt."""
+        now = self.clock.now()
+        row.deaths += row.status == "running"
+        row.attempt += 1
+        row.status, row.worker = "running", worker
+        row.lease_until = now + timedelta(seconds=self.lease_s)
+        row.started_at = row.started_at or now
+        return Run(
+            id=row.id,
+            owner=row.owner,
+            thread_id=row.thread_id,
+            message_id=row.message_id,
+            answer_id=row.answer_id,
+            agent=row.agent,
+            text=row.text,
+            input=row.input,
+            attempt=row.attempt,
+            deaths=row.deaths,
+            stop_requested=row.stop_requested,
+            history=self.history(row),
+            started=started,
+        )
 
     def thread(self, owner: Owner, thread_id: ThreadId) -> ThreadRow:
         """The owner's thread; raises `NotFound`."""

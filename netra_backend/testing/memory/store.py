@@ -9,6 +9,7 @@ import msgspec
 from netra_backend.domain.errors import Busy, Conflict, NotFound
 from netra_backend.domain.events import Draft, Event
 from netra_backend.domain.ids import MessageId, Owner, RunId, ThreadId
+from netra_backend.domain.ports import Starter
 from netra_backend.domain.runs import Acceptance, RunRecord, Stopping, Submission
 from netra_backend.domain.threads import Message, Page, Thread, title_of
 from netra_backend.protocol import payloads as p
@@ -29,6 +30,11 @@ class MemoryStore:
     def __init__(self, memory: Memory, feed: MemoryFeed) -> None:
         self._memory = memory
         self._feed = feed
+        self._starter: Starter | None = None
+
+    def start_with(self, starter: Starter) -> None:
+        """See the port."""
+        self._starter = starter
 
     async def accept(self, submission: Submission) -> Acceptance:
         """See the port."""
@@ -46,7 +52,7 @@ class MemoryStore:
             raise Conflict
         if open_runs and submission.if_running == "interrupt":
             self._stop(open_runs)
-        return self._add(submission, position=min(queued, MAX_POSITION))
+        return self._add(submission, position=min(queued, MAX_POSITION), waits=bool(open_runs))
 
     async def stop(self, owner: Owner, run_id: RunId) -> Stopping:
         """See the port."""
@@ -124,7 +130,7 @@ class MemoryStore:
                 )
         return None
 
-    def _add(self, submission: Submission, *, position: int) -> Acceptance:
+    def _add(self, submission: Submission, *, position: int, waits: bool) -> Acceptance:
         memory, owner, now = self._memory, submission.owner, self._memory.clock.now()
         message = Message(
             id=MessageId(memory.new_id()),
@@ -154,8 +160,7 @@ class MemoryStore:
             MessageRow(owner=owner, thread_id=run.thread_id, message=message, seq=run.turn, turn=run.turn)
         )
         created = msgspec.json.encode(p.MessageCreatedPayload(message=message_view(message)))
-        self._publish(run, memory.add_events(run, [Draft("message_created", created)], ts=now))
-        self._feed.work()
+        self._announce(run, Draft("message_created", created), waits=waits)
         return Acceptance(
             thread_id=run.thread_id,
             run_id=run.id,
@@ -163,6 +168,17 @@ class MemoryStore:
             duplicate=False,
             queue_position=position,
         )
+
+    def _announce(self, run: RunRow, created: Draft, *, waits: bool) -> None:
+        """Tell of a new run; it queues unless a worker takes it at once."""
+        memory, starter = self._memory, self._starter
+        payload = None if starter is None or waits else starter.reserve(run.agent, run.answer_id)
+        drafts = [created] if payload is None else [created, Draft("agent_started", payload)]
+        self._publish(run, memory.add_events(run, drafts, ts=run.created_at))
+        if payload is None or starter is None:
+            self._feed.work()
+        else:
+            starter.start(memory.take(run, starter.worker_id, started=True))
 
     def _use_thread(self, run: RunRow, *, title: str) -> None:
         now = run.created_at

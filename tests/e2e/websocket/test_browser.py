@@ -1,6 +1,7 @@
 """The page in a real Chromium: what a person does and sees, and what an attacker does not get."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from playwright.async_api import (
 
 from tests.browser_setup import MISSING, arguments, find_browser, must_not_skip
 from tests.conftest import Start
+from tests.e2e.websocket.hostile import STAY
 from tests.people import Person, add_person
 from tests.processes import Netra
 
@@ -396,8 +398,33 @@ async def test_restarted_server(browser: Browser, start: Start) -> None:
         assert shown.count("What is 30 + 4?") == 1
 
 
-async def test_hostile_answer_is_inert(browser: Browser, start: Start, tmp_path: Path) -> None:
-    """Scripts, images, frames and odd links in thought, tool and answer do nothing and ask nobody."""
+FORBIDDEN = "script, img, iframe, object, embed, image, style, form, [onload], [onerror]"
+WATCH = """
+    window.violations = [];
+    window.intruders = [];
+    addEventListener("securitypolicyviolation", (event) => violations.push(event.blockedURI));
+    new MutationObserver((records) => {
+        const added = records.flatMap((record) => [...record.addedNodes, record.target]);
+        for (const element of added.filter((node) => node instanceof Element && node.closest(SAID)))
+            for (const each of [element, ...element.querySelectorAll("*")])
+                if (each.matches(FORBIDDEN)) intruders.push(each.outerHTML);
+    }).observe(document, { childList: true, subtree: true, attributes: true });
+"""
+"""Sees also what stands in the page for a moment only, while text streams in."""
+
+SAID = "[data-testid^=message-], [data-testid=thread-item]"
+QUESTION = (
+    '<img src=x onerror="window.stolen=5"> [mine](javascript:alert(8)) <svg onload=alert(9)>'
+    " <script>window.stolen = 6</script> ![p](http://leak.invalid/question)"
+)
+
+
+async def test_attack_43_hostile_text_is_inert(browser: Browser, start: Start, tmp_path: Path) -> None:
+    """Scripts, images, frames and odd links do nothing and ask nobody, whoever wrote them.
+
+    In a thought, in a tool's name, arguments, result and error, in the answer while it streams and
+    after its end, in the question, in the thread's title, and in all of them after a reload.
+    """
     shutil.copy(Path(__file__).with_name("hostile.py"), tmp_path / "hostile_agent.py")
     server = start("serve", "--port", "0", "--agent", "hostile_agent:answer")
     async with visitor(browser) as context:
@@ -406,29 +433,44 @@ async def test_hostile_answer_is_inert(browser: Browser, start: Start, tmp_path:
         dialogs: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.on("dialog", lambda dialog: dialogs.append(dialog.message))
-        await context.add_init_script(
-            "window.violations = [];"
-            "addEventListener('securitypolicyviolation', (e) => violations.push(e.blockedURI));"
-        )
+        watch = WATCH.replace("SAID", json.dumps(SAID)).replace("FORBIDDEN", json.dumps(FORBIDDEN))
+        await context.add_init_script(watch)
         await log_in(page, server, await add_person(server))
-        await say(page, "http://leak.invalid")
-        await ended(page)
-        for summary in await answer(page).locator("summary").all():
-            await summary.click()
-        await expect(answer(page)).to_contain_text("End of the attack.")
+        await say(page, f"{QUESTION} {STAY}")
+        await expect(written(page)).to_contain_text("End of the attack.")
+        await expect(answer(page).get_by_test_id("run-status")).to_have_attribute("data-status", "running")
+        await is_inert(page)
+        await page.get_by_test_id("stop").click()
+        await ended(page, "stopped")
+        await is_inert(page)
+        await say(page, QUESTION)
+        await ended(page, answers=2)
+        await is_inert(page)
         await picture(page, "hostile.png")
-        for name in ("script link", "entity link", "data link", "vbscript link", "reference link"):
-            await answer(page).get_by_text(name).last.click(force=True)
-        forbidden = answer(page).locator("script, img, iframe, object, embed, image, style, form")
-        await expect(forbidden).to_have_count(0)
-        links = await answer(page).locator("a").evaluate_all("links => links.map((link) => link.href)")
-        assert [link for link in links if not link.startswith(("https://", "http://leak.invalid/"))] == []
-        assert "https://example.com/" in links
-        assert await page.evaluate("window.stolen") is None
-        assert await page.evaluate("window.violations") == []
+        await page.reload()
+        await ended(page, answers=2)
+        await is_inert(page)
         assert {url for url in asked if not url.startswith(server.url)} == set()
         assert dialogs == []
         assert len(context.pages) == 1
+
+
+async def is_inert(page: Page) -> None:
+    """Everything that was said is there as text, opened and clicked, and nothing of it is alive."""
+    await expect(page.get_by_test_id("message-user").first).to_contain_text(QUESTION)
+    await expect(page.get_by_test_id("thread-item").first).to_contain_text(QUESTION[:40])
+    await answer(page).locator("details").evaluate_all("each => each.forEach((part) => { part.open = true })")
+    broken = answer(page).get_by_test_id("tool-card").last
+    await expect(broken).to_contain_text("<script>window.stolen = 1;")
+    await expect(written(page)).to_contain_text("End of the attack.")
+    for name in ("script link", "entity link", "data link", "vbscript link", "reference link"):
+        await answer(page).get_by_text(name).last.click(force=True)
+    await expect(page.locator(SAID).locator(FORBIDDEN)).to_have_count(0)
+    links = await page.locator(SAID).locator("a").evaluate_all("links => links.map((link) => link.href)")
+    assert [link for link in links if not link.startswith(("https://", "http://leak.invalid/"))] == []
+    assert "https://example.com/" in links
+    assert await page.evaluate("window.stolen") is None
+    assert await page.evaluate("[window.intruders, window.violations]") == [[], []]
 
 
 async def test_page_forbids_what_it_does_not_need(page: Page) -> None:

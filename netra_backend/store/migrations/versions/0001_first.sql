@@ -146,10 +146,24 @@ END $$;
 GRANT SELECT ON installation TO netra_app;
 GRANT DELETE ON sessions TO netra_app;
 
+-- What an agent is told with its run, oldest first, so that it need not ask again; NULL when nothing
+-- was said before. An answer stands after the message that it answers.
+CREATE FUNCTION said_before(tenant text, owner text, thread uuid, at_turn bigint) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT json_agg(json_build_object(
+        'id', h.id, 'role', h.role, 'content', h.content, 'created_at', h.created_at, 'run_id', h.run_id,
+        'client_id', h.client_id, 'references', coalesce(h.refs, '[]')) ORDER BY h.turn, h.seq)::text
+    FROM (SELECT * FROM messages m
+          WHERE m.thread_id = thread AND m.tenant_id = tenant AND m.user_id = owner AND m.turn < at_turn
+          ORDER BY m.seq DESC LIMIT 200) AS h
+$$;
+
 -- The three doors through the tenant wall. Each returns only what its caller must have.
 
 -- Takes due runs for a worker, expired leases first, at most one per thread. Index order is forced,
--- because statistics of a queue are always wrong.
+-- because statistics of a queue are always wrong. A run that has lost two workers gets its third and last
+-- try from a worker that holds no other such run: a message that kills its workers takes everything
+-- that runs beside it along each time, and would use up all their tries with its own.
 CREATE FUNCTION claim_runs(claimer text, slots integer, lease interval, lapsed_too boolean)
 RETURNS TABLE (
     tenant_id text, user_id text, thread_id text, id text, message_id text, answer_id text,
@@ -159,8 +173,15 @@ RETURNS TABLE (
 LANGUAGE sql VOLATILE SECURITY DEFINER SET enable_seqscan = off SET enable_sort = off AS $$
     WITH lapsed AS (
         SELECT r.id FROM runs r
-        WHERE lapsed_too AND r.status = 'running' AND r.lease_until < now()
+        WHERE lapsed_too AND r.status = 'running' AND r.lease_until < now() AND r.deaths <> 1
         ORDER BY r.lease_until LIMIT slots FOR UPDATE SKIP LOCKED
+    ), suspect AS (
+        SELECT r.id FROM runs r
+        WHERE lapsed_too AND r.status = 'running' AND r.lease_until < now() AND r.deaths = 1
+          AND NOT EXISTS (
+            SELECT FROM runs o
+            WHERE o.status = 'running' AND o.lease_until >= now() AND o.worker = claimer AND o.deaths = 2)
+        ORDER BY r.lease_until LIMIT 1 FOR UPDATE SKIP LOCKED
     ), due AS (
         SELECT r.id FROM runs r
         WHERE r.status = 'queued'
@@ -170,7 +191,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET enable_seqscan = off SET enable_sort 
               AND (o.status = 'running' OR o.turn < r.turn))
         ORDER BY r.due_at LIMIT slots FOR UPDATE SKIP LOCKED
     ), chosen AS (
-        SELECT id FROM lapsed UNION ALL SELECT id FROM due LIMIT slots
+        SELECT id FROM suspect UNION ALL SELECT id FROM lapsed UNION ALL SELECT id FROM due LIMIT slots
     ), taken AS (
         UPDATE runs r
         SET status = 'running', worker = claimer, attempt = r.attempt + 1,
@@ -181,13 +202,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET enable_seqscan = off SET enable_sort 
     )
     SELECT t.tenant_id, t.user_id, t.thread_id::text, t.id::text, t.message_id::text, t.answer_id::text,
            t.agent, t.input::text, t.attempt, t.deaths, t.stop_requested_at IS NOT NULL, m.content,
-           (SELECT json_agg(json_build_object(  -- what the agent is told, so that it need not ask again
-                'id', h.id, 'role', h.role, 'content', h.content, 'created_at', h.created_at, 'run_id', h.run_id,
-                'client_id', h.client_id, 'references', coalesce(h.refs, '[]')) ORDER BY h.turn, h.seq)
-            FROM (SELECT * FROM messages e
-                  WHERE e.thread_id = t.thread_id AND e.tenant_id = t.tenant_id AND e.user_id = t.user_id
-                    AND e.turn < t.turn
-                  ORDER BY e.seq DESC LIMIT 200) AS h)::text
+           said_before(t.tenant_id, t.user_id, t.thread_id, t.turn)
     FROM taken t JOIN messages m ON m.id = t.message_id
 $$;
 
@@ -269,32 +284,64 @@ BEGIN
     RETURN running;
 END $$;
 
+-- One run of an owner: asks it to stop, in one round trip, for a stop must work when the server is slow.
+-- Answers what the run was before and the owner's new events, which follow the number `before`, or no
+-- row if there is no such run.
+CREATE FUNCTION stop_run(tenants text, tenant text, owner text, run uuid, at timestamptz) RETURNS TABLE (
+    thread_id text, message_id text, ended boolean, running text[],
+    before bigint, types text[], payloads text[], threads text[], runs text[]
+)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM set_config('netra.tenants', tenants, true);
+    PERFORM lock_streams(ARRAY[tenant], ARRAY[owner]);
+    SELECT r.thread_id, r.message_id, r.status NOT IN ('queued', 'running') INTO thread_id, message_id, ended
+    FROM runs r WHERE r.tenant_id = tenant AND r.user_id = owner AND r.id = run;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT s.head INTO before FROM streams s WHERE s.tenant_id = tenant AND s.user_id = owner;
+    running := stop_runs(tenant, owner, NULL, run, at)::text[];
+    SELECT array_agg(e.type ORDER BY e.seq), array_agg(e.payload::text ORDER BY e.seq),
+           array_agg(e.thread_id::text ORDER BY e.seq), array_agg(e.run_id::text ORDER BY e.seq)
+    INTO types, payloads, threads, runs
+    FROM events e WHERE e.tenant_id = tenant AND e.user_id = owner AND e.seq > before;
+    RETURN NEXT;
+END $$;
+
 -- Writes messages that were accepted: thread, message, run, event. `places` are their positions in the
--- queue; the arrays hold nothing else. Answers their numbers, in their order.
+-- queue; the arrays hold nothing else. A run with something in `starts` does not queue: `worker` of this
+-- process has it from the first moment, and that is stored as its agent_started. Answers the messages'
+-- numbers, in their order.
 CREATE FUNCTION write_accepted(
     at timestamptz, tenant_ids text[], user_ids text[], client_ids text[], thread_ids uuid[], new_thread_ids uuid[],
     message_ids uuid[], run_ids uuid[], answer_ids uuid[], contents text[], titles text[], refs json[], agents text[],
-    inputs json[], delays float8[], share float8, payloads json[], places integer[]
+    inputs json[], delays float8[], share float8, payloads json[], places integer[], starts json[], worker text,
+    lease interval
 ) RETURNS TABLE (n bigint, seq bigint)
 LANGUAGE sql VOLATILE AS $$
     WITH items AS (
         SELECT u.*, coalesce(u.old_thread, u.new_thread) AS thread,
-               row_number() OVER (PARTITION BY u.tenant, u.owner ORDER BY u.n) AS k
+               row_number() OVER w + count(u.start) OVER w - (u.start IS NOT NULL)::int AS k
         FROM unnest(
             tenant_ids, user_ids, client_ids, thread_ids, new_thread_ids, message_ids, run_ids, answer_ids, contents,
-            titles, refs, agents, inputs, delays, payloads, places
+            titles, refs, agents, inputs, delays, payloads, places, starts
         ) WITH ORDINALITY AS u (tenant, owner, client, old_thread, new_thread, message, run, answer, content,
-                                title, ref, agent, input, delay, payload, place, n)
+                                title, ref, agent, input, delay, payload, place, start, n)
+        WINDOW w AS (PARTITION BY u.tenant, u.owner ORDER BY u.n)
     ), numbered AS MATERIALIZED (
         SELECT i.*, s.head + i.k AS seq
         FROM items i JOIN streams s ON s.tenant_id = i.tenant AND s.user_id = i.owner
     ), moved AS (
         UPDATE streams s SET head = m.head
-        FROM (SELECT tenant, owner, max(seq) AS head FROM numbered GROUP BY tenant, owner) AS m
+        FROM (SELECT tenant, owner, max(seq + (start IS NOT NULL)::int) AS head FROM numbered GROUP BY tenant, owner) AS m
         WHERE s.tenant_id = m.tenant AND s.user_id = m.owner
     ), told AS (
         INSERT INTO events (tenant_id, user_id, seq, thread_id, run_id, type, payload, ts)
         SELECT tenant, owner, seq, thread, run, 'message_created', payload, at FROM numbered
+        UNION ALL
+        SELECT tenant, owner, seq + 1, thread, run, 'agent_started', start, at FROM numbered WHERE start IS NOT NULL
     ), created AS (
         INSERT INTO threads (tenant_id, user_id, id, title, created_at, updated_at, last_seq)
         SELECT tenant, owner, thread, title, at, at, seq FROM numbered WHERE old_thread IS NULL
@@ -306,9 +353,14 @@ LANGUAGE sql VOLATILE AS $$
         INSERT INTO messages (tenant_id, user_id, thread_id, id, run_id, role, content, refs, client_id, seq, turn, created_at)
         SELECT tenant, owner, thread, message, run, 'user', content, ref, client, seq, seq, at FROM numbered
     ), asked AS (
-        INSERT INTO runs (tenant_id, user_id, thread_id, id, message_id, answer_id, agent, input, turn, due_at, created_at)
+        INSERT INTO runs (tenant_id, user_id, thread_id, id, message_id, answer_id, agent, input, turn, due_at, created_at,
+                          status, attempt, worker, lease_until, started_at)
         SELECT tenant, owner, thread, run, message, answer, agent, input, seq,
-               now() + make_interval(secs => delay + share * place), at
+               now() + make_interval(secs => delay + share * place), at,
+               CASE WHEN start IS NULL THEN 'queued' ELSE 'running' END, (start IS NOT NULL)::int,
+               CASE WHEN start IS NOT NULL THEN write_accepted.worker END,
+               CASE WHEN start IS NOT NULL THEN now() + lease END,
+               CASE WHEN start IS NOT NULL THEN now() END
         FROM numbered
     )
     SELECT n, seq FROM numbered ORDER BY n
@@ -316,21 +368,23 @@ $$;
 
 -- Accepts messages in one transaction. An outcome is accepted, duplicate, not_found, conflict or busy;
 -- numbers from first_seq to seq are new events of the owner. Where nothing needs a decision, which is
--- nearly always, all are written at once; else one after the other, each seeing those before it.
+-- nearly always, all are written at once; else one after the other, each seeing those before it. A run
+-- that `worker` offered to start at once, and that no other of its thread holds up, is started here.
 CREATE FUNCTION accept_messages(
     tenants text, queue_limit integer, at timestamptz, tenant_ids text[], user_ids text[], client_ids text[],
     thread_ids uuid[], new_thread_ids uuid[], message_ids uuid[], run_ids uuid[], answer_ids uuid[],
     contents text[], titles text[], refs json[], agents text[], inputs json[], delays float8[],
-    share float8, if_running text[], payloads json[]
+    share float8, if_running text[], payloads json[], starts json[], worker text, lease interval
 ) RETURNS TABLE (
     outcome text, thread_id text, run_id text, message_id text, position_ integer, first_seq bigint, seq bigint,
-    interrupted uuid[]
+    interrupted uuid[], started boolean, history text
 )
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     plain boolean;
     places integer[];
+    begun json[];
     s record;
 BEGIN
     PERFORM set_config('netra.tenants', tenants, true);
@@ -338,12 +392,16 @@ BEGIN
     SELECT bool_and(
                m.id IS NULL AND u.busy = 'enqueue' AND (u.thread IS NULL OR t.id IS NOT NULL) AND b.queued + u.k <= queue_limit
            ) AND count(DISTINCT (u.tenant, u.owner, u.client)) = count(*),
-           array_agg(least(b.queued + u.k - 1, 1000)::integer ORDER BY u.n)
-    INTO plain, places
+           array_agg(least(b.queued + u.k - 1, 1000)::integer ORDER BY u.n),
+           array_agg(CASE WHEN u.thread IS NULL OR u.of_thread = 1 AND NOT EXISTS (
+               SELECT FROM runs o WHERE o.thread_id = u.thread AND o.status IN ('queued', 'running')
+           ) THEN u.start END ORDER BY u.n)
+    INTO plain, places, begun
     FROM (
-        SELECT v.*, row_number() OVER (PARTITION BY v.tenant ORDER BY v.n) AS k
-        FROM unnest(tenant_ids, user_ids, client_ids, thread_ids, if_running) WITH ORDINALITY
-             AS v (tenant, owner, client, thread, busy, n)
+        SELECT v.*, row_number() OVER (PARTITION BY v.tenant ORDER BY v.n) AS k,
+               row_number() OVER (PARTITION BY v.thread ORDER BY v.n) AS of_thread
+        FROM unnest(tenant_ids, user_ids, client_ids, thread_ids, if_running, starts) WITH ORDINALITY
+             AS v (tenant, owner, client, thread, busy, start, n)
     ) AS u
     JOIN (
         SELECT o.tenant, (SELECT count(*) FROM (
@@ -356,13 +414,14 @@ BEGIN
     IF plain THEN
         RETURN QUERY
         SELECT 'accepted', coalesce(v.thread, v.new_thread)::text, v.run::text, v.message::text, v.place, NULL::bigint,
-               w.seq, '{}'::uuid[]
+               w.seq, '{}'::uuid[], v.start IS NOT NULL,
+               CASE WHEN v.start IS NOT NULL AND v.thread IS NOT NULL THEN said_before(v.tenant, v.owner, v.thread, w.seq) END
         FROM write_accepted(
             at, tenant_ids, user_ids, client_ids, thread_ids, new_thread_ids, message_ids, run_ids, answer_ids, contents,
-            titles, refs, agents, inputs, delays, share, payloads, places
+            titles, refs, agents, inputs, delays, share, payloads, places, begun, worker, lease
         ) AS w
-        JOIN unnest(thread_ids, new_thread_ids, run_ids, message_ids, places) WITH ORDINALITY
-             AS v (thread, new_thread, run, message, place, n) ON v.n = w.n
+        JOIN unnest(tenant_ids, user_ids, thread_ids, new_thread_ids, run_ids, message_ids, places, begun) WITH ORDINALITY
+             AS v (tenant, owner, thread, new_thread, run, message, place, start, n) ON v.n = w.n
         ORDER BY w.n;
         RETURN;
     END IF;
@@ -375,14 +434,15 @@ BEGIN
                                 title, ref, agent, input, delay, busy, payload, n)
         ORDER BY u.n
     LOOP
-        SELECT 'duplicate', m.thread_id::text, m.run_id::text, m.id::text, 0, NULL, NULL, '{}'
-        INTO outcome, thread_id, run_id, message_id, position_, first_seq, seq, interrupted
+        SELECT 'duplicate', m.thread_id::text, m.run_id::text, m.id::text, 0, NULL, NULL, '{}', false
+        INTO outcome, thread_id, run_id, message_id, position_, first_seq, seq, interrupted, started
         FROM messages m WHERE m.tenant_id = s.tenant AND m.user_id = s.owner AND m.client_id = s.client;
         IF FOUND THEN
             RETURN NEXT;
             CONTINUE;
         END IF;
         interrupted := '{}';
+        started := false;
         thread_id := s.thread;
         run_id := s.run;
         message_id := s.message;
@@ -408,7 +468,8 @@ BEGIN
             SELECT w.seq INTO seq FROM write_accepted(
                 at, ARRAY[s.tenant], ARRAY[s.owner], ARRAY[s.client], ARRAY[s.old_thread], ARRAY[s.new_thread],
                 ARRAY[s.message], ARRAY[s.run], ARRAY[s.answer], ARRAY[s.content], ARRAY[s.title], ARRAY[s.ref],
-                ARRAY[s.agent], ARRAY[s.input], ARRAY[s.delay], share, ARRAY[s.payload], ARRAY[position_]
+                ARRAY[s.agent], ARRAY[s.input], ARRAY[s.delay], share, ARRAY[s.payload], ARRAY[position_],
+                ARRAY[NULL::json], NULL, NULL
             ) AS w;
         END IF;
         RETURN NEXT;
@@ -467,6 +528,23 @@ LANGUAGE sql VOLATILE AS $$
         FROM numbered WHERE content IS NOT NULL AND kind = 'agent_completed'
     )
     SELECT n.place, min(n.seq) FROM numbered n GROUP BY n.place;
+$$;
+
+-- Extends the leases that a worker still holds, in one round trip: were there four, those of a server
+-- that is two seconds slow would lapse between two of them. Says which should stop.
+CREATE FUNCTION extend_leases(tenants text, holder text, run_ids uuid[], attempts integer[], lease interval)
+RETURNS TABLE (id text, stop_requested boolean)
+LANGUAGE sql VOLATILE AS $$
+    SELECT set_config('netra.tenants', tenants, true);
+    WITH held AS (
+        SELECT r.id FROM runs r JOIN unnest(run_ids, attempts) AS h (id, attempt)
+            ON r.id = h.id AND r.attempt = h.attempt
+        WHERE r.worker = holder AND r.status = 'running'
+        ORDER BY r.id FOR UPDATE OF r
+    )
+    UPDATE runs r SET lease_until = now() + lease
+    FROM held WHERE r.id = held.id
+    RETURNING r.id::text, r.stop_requested_at IS NOT NULL;
 $$;
 
 CREATE FUNCTION queue_depth() RETURNS TABLE (status text, runs bigint)

@@ -40,3 +40,15 @@ async def test_attack_37_row_security_is_forced_on_every_tenant_table(database_u
         await connection.close()
     assert len(rows) >= 8
     assert [row["relname"] for row in rows if not row["forced"]] == []
+
+
+async def test_attack_37_whoever_logs_in_works_under_the_application_role(database_url: str) -> None:
+    """Also with the owner's URL, who is a superuser here: a wrong setting does not open the wall."""
+    opened = Database(database_url, size=1)
+    await opened.open()
+    try:
+        async with opened.transaction([]) as inside:
+            assert await inside.fetchval("SELECT session_user") != APP_ROLE
+            assert await inside.fetchval("SELECT current_user") == APP_ROLE
+    finally:
+        await opened.close()

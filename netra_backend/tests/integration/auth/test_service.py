@@ -4,13 +4,14 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from netra_backend.auth.service import FRESH_S, GUESSES, Auth
+from netra_backend.auth.service import FRESH_S, Auth, Guesses
 from netra_backend.auth.users import User
 from netra_backend.domain.errors import Forbidden, RateLimited, Unauthenticated
 from netra_backend.testing.fake_clock import FakeClock
 from netra_backend.tests.integration.auth.conftest import CutOffs
 
 HERE = "127.0.0.1"
+GUESSES = Guesses().account_from_address
 
 
 async def ada(auth: Auth) -> User:
@@ -125,6 +126,35 @@ async def test_guessing_is_slowed_for_that_address_only(auth: Auth, clock: FakeC
     await auth.login("ada@example.org", "correct horse", address="192.0.2.7")
     clock.forward(10.1)
     await auth.login("ada@example.org", "correct horse", address=HERE)
+
+
+async def test_guessing_one_account_from_everywhere_is_slowed(auth: Auth, clock: FakeClock) -> None:
+    """A thousand addresses guess no faster than a few; other accounts are not slowed."""
+    await ada(auth)
+    await auth.users.add("bob@example.org", tenant="acme", password="correct horse")
+    for number in range(Guesses().account):
+        with pytest.raises(Unauthenticated):
+            await auth.login("ada@example.org", "guess", address=f"192.0.2.{number}")
+    with pytest.raises(RateLimited):
+        await auth.login("ada@example.org", "guess", address="198.51.100.1")
+    await auth.login("bob@example.org", "correct horse", address="198.51.100.1")
+    clock.forward(10.1)
+    await auth.login("ada@example.org", "correct horse", address="198.51.100.1")
+
+
+async def test_what_a_disabled_user_starts_late_is_stopped_by_the_sweep(
+    auth: Auth, clock: FakeClock, cut_offs: CutOffs
+) -> None:
+    """On a socket that was not closed yet; who has only logged out keeps what other sessions started."""
+    user = await ada(auth)
+    issued = await auth.issue(user)
+    await auth.users.revoke_session(user.owner, issued.principal.session_id or "")
+    assert await auth.sweep([issued.principal]) == {issued.principal.session_id}
+    before = list(cut_offs.stopped)
+    await auth.users.disable("ada@example.org")  # as another process does, whose messages are lost
+    clock.forward(FRESH_S)
+    await auth.sweep([issued.principal])
+    assert (before, cut_offs.stopped) == ([], [user.owner])
 
 
 async def test_open_sockets_stay_while_the_database_is_away(auth: Auth, clock: FakeClock) -> None:

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from netra_backend.app import Addresses, Core, core
+from netra_backend.app import Core, core
+from netra_backend.embedded.wiring import Addresses
 from netra_backend.settings import Settings
 from netra_backend.tests.conftest import Servers
 from netra_backend.tests.integration.contract.worlds import QUEUE_LIMIT, MemoryWorld, RealWorld, World
+from netra_backend.tests.valkey_servers import ValkeyCluster
 
 
 @pytest.fixture
@@ -62,7 +65,17 @@ async def memory() -> World:
 async def real(parts: Core, settings: Settings, addresses: Addresses) -> AsyncIterator[World]:
     """Both processes on the same PostgreSQL and Valkey."""
     async with core(settings, addresses) as other:
-        yield RealWorld(parts, other, addresses)
+        yield RealWorld(parts, other, addresses, [addresses.valkey_url])
+
+
+@pytest.fixture
+async def cluster(
+    settings: Settings, addresses: Addresses, valkey_cluster: ValkeyCluster
+) -> AsyncIterator[World]:
+    """Both processes on the same PostgreSQL and the same Valkey Cluster."""
+    found = replace(addresses, valkey_url=valkey_cluster.url)
+    async with core(settings, found) as one, core(settings, found) as two:
+        yield RealWorld(one, two, found, [server.url for server in valkey_cluster.primaries])
 
 
 @pytest.fixture(params=["memory", "real"])

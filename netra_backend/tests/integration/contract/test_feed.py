@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from netra_backend.domain.ids import RunId, ThreadId
 from netra_backend.tests.integration.contract.worlds import (
     ADA,
@@ -12,6 +14,8 @@ from netra_backend.tests.integration.contract.worlds import (
     running,
     said,
 )
+
+pytestmark = pytest.mark.parametrize("world", ["memory", "real", "cluster"], indirect=True)
 
 THREAD = ThreadId("11111111-1111-7111-8111-111111111111")
 

@@ -1,5 +1,9 @@
+import pytest
+
 from netra_backend.domain.ids import MessageId, ThreadId
 from netra_backend.tests.integration.contract.worlds import ADA, BOB, EVE, Listener, World
+
+pytestmark = pytest.mark.parametrize("world", ["memory", "real", "cluster"], indirect=True)
 
 THREAD = ThreadId("11111111-1111-7111-8111-111111111111")
 MESSAGE = MessageId("22222222-2222-7222-8222-222222222222")

@@ -97,6 +97,24 @@ async def test_a_run_that_kills_its_workers_comes_back_exhausted(world: World) -
     assert seen == [(2, 1, False), (3, 2, False), (4, 3, True)]
 
 
+async def test_a_last_try_has_no_other_last_try_beside_it(world: World) -> None:
+    """One message that kills its workers must not use up the tries of all that ran there with it."""
+    runs = [await running(world, said()) for _ in range(3)]
+    for expected in (3, 1):
+        for run in runs:
+            await world.lapse(run.id)
+        claims = await world.one.queue.claim(WORKER, limit=5)
+        assert len(claims) == expected
+    fresh = await world.one.store.accept(said())
+    assert [run.id for run in await world.one.queue.claim(WORKER, limit=5)] == [fresh.run_id]
+    (elsewhere,) = await world.two.queue.claim(OTHER_WORKER, limit=5)
+    await answered(world, claims[0])
+    await world.lapse(elsewhere.id)
+    seen = {run.id: run.exhausted for run in await world.one.queue.claim(WORKER, limit=5)}
+    (left,) = {run.id for run in runs} - {claims[0].id, elsewhere.id}
+    assert seen == {left: False, elsewhere.id: True}
+
+
 async def test_a_heartbeat_extends_what_is_held(world: World) -> None:
     """A lapsed lease that nobody took is still held; afterwards nobody can take it."""
     run = await running(world, said())

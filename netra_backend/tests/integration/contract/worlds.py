@@ -13,11 +13,12 @@ from typing import Any, Protocol
 import asyncpg
 import msgspec
 
-from netra_backend.app import Addresses, Core
+from netra_backend.app import Core
 from netra_backend.domain.events import Append, Draft, Event
 from netra_backend.domain.ids import MessageId, Owner, RunId, TenantId, ThreadId, UserId, WorkerId
 from netra_backend.domain.ports import EventLog, Feed, LiveText, Queue, Store
 from netra_backend.domain.runs import Acceptance, Ending, EndStatus, Run, Submission
+from netra_backend.embedded.wiring import Addresses
 from netra_backend.protocol import payloads as p
 from netra_backend.queue.postgres import PostgresQueue
 from netra_backend.testing.fake_clock import FakeClock
@@ -29,6 +30,7 @@ from netra_backend.testing.memory import (
     MemoryQueue,
     MemoryStore,
 )
+from netra_backend.tests.valkey_servers import tell
 
 PATIENCE_S = 10.0
 """Seconds until a notice that does not come fails the test; never a pause."""
@@ -128,9 +130,10 @@ class MemoryWorld:
 class RealWorld:
     """See `World`."""
 
-    def __init__(self, one: Core, two: Core, addresses: Addresses) -> None:
+    def __init__(self, one: Core, two: Core, addresses: Addresses, valkey_urls: Sequence[str]) -> None:
         self._core = one
         self._addresses = addresses
+        self._valkey_urls = valkey_urls
         # Lapsed leases are looked for every half second only: the tests move that clock.
         self._clock = FakeClock()
         self.one, self.two = self._process(one), self._process(two)
@@ -152,11 +155,13 @@ class RealWorld:
     async def empty_live(self) -> None:
         """See `World`."""
         await self._core.feed.outlet.settle()
-        await self._core.valkey.flushdb()
+        for url in self._valkey_urls:
+            await tell(url, "FLUSHDB")
 
     async def cut_feeds(self) -> None:
         """See `World`."""
-        await self._core.valkey.client_kill_filter(_type="pubsub")
+        for url in self._valkey_urls:
+            await tell(url, "CLIENT", "KILL", "TYPE", "pubsub")
 
     async def _execute(self, query: str, *arguments: Any) -> None:
         connection = await asyncpg.connect(self._addresses.owner_url)

@@ -21,6 +21,7 @@ from netra_backend.store.database import Database
 from netra_backend.store.postgres import PostgresStore
 from netra_backend.testing.fake_clock import FakeClock
 from netra_backend.tests.integration.auth.conftest import CutOffs
+from netra_backend.tests.unit.http.conftest import unheard_operations
 from netra_backend.tests.unit.observability.conftest import logged
 
 __all__ = ["logged"]
@@ -79,6 +80,7 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
         new_id,
         queue_limit=100,
         committed=lambda _: None,
+        queued=lambda: None,
         stopping=lambda _: None,
         took=lambda _: None,
     )
@@ -93,6 +95,7 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
         clock=clock,
         new_id=new_id,
         metrics=create_metrics(),
+        operations=unheard_operations(database, log),
         readiness=ready,
     )
     transport = httpx.ASGITransport(create_http(deps), raise_app_exceptions=True)

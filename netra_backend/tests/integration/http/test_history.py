@@ -1,4 +1,5 @@
 import json
+import re
 import uuid
 
 import httpx
@@ -143,10 +144,10 @@ async def test_every_route_of_the_interface_needs_a_login(site: Site) -> None:
     checked = 0
     for path, methods in document["paths"].items():
         for method in methods if path not in public else ():
-            url = path.replace("{thread_id}", NONSENSE).replace("{run_id}", NONSENSE)
+            url = re.sub(r"\{\w+\}", NONSENSE, path)
             assert (await site.client().request(method, url)).status_code == 401
             checked += 1
-    assert checked == 7
+    assert checked == 11
 
 
 async def test_metrics_are_for_operators_from_elsewhere(site: Site) -> None:

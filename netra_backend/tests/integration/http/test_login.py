@@ -4,7 +4,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from netra_backend.auth.service import GUESSES
+from netra_backend.auth.service import Guesses
 from netra_backend.tests.integration.http.conftest import BASE, PASSWORD, Site
 
 ADA = {"email": "ada@example.org", "password": PASSWORD}
@@ -51,7 +51,7 @@ async def test_every_wrong_login_is_the_same_401_and_then_429(site: Site, logged
     """With the wait; and no password is in the log."""
     await site.deps.auth.users.add(ADA["email"], tenant="acme", password=PASSWORD)
     client, bodies = site.client(), set()
-    for number in range(GUESSES):
+    for number in range(Guesses().account_from_address):
         answer = await client.post("/auth/login", json=ADA | {"password": f"hunter{number}"})
         assert answer.status_code == 401
         bodies.add(answer.text)
@@ -86,6 +86,34 @@ async def test_attack_33_logout_ends_the_session_everywhere(site: Site) -> None:
     assert (await site.client(Authorization=f"Bearer {token}").get("/auth/me")).status_code == 401
     assert site.revoked == [owner]
     assert (await site.deps.store.run(owner, run)).status == "stopped"
+
+
+async def test_sessions_are_listed_and_ended_one_by_one(site: Site) -> None:
+    """Only the user's own: another's id, an ended one's and nonsense are the same `not_found`."""
+    browser, phone = await logged_in(site), site.client()
+    await phone.post("/auth/login", json=ADA)
+    eve = await site.user("eve@example.org")
+    listed = (await phone.get("/auth/sessions")).json()["sessions"]
+    assert [each["current"] for each in listed] == [True, False]
+    theirs = (await eve.get("/auth/sessions")).json()["sessions"][0]["id"]
+    laptop, own = listed[1]["id"], {"Origin": BASE}
+    answer = await phone.delete(f"/auth/sessions/{laptop}", headers=own)
+    assert (answer.status_code, (await browser.get("/auth/me")).status_code) == (204, 401)
+    for nonsense in (theirs, laptop, "0190ab00-0000-7000-8000-000000000000", "x"):
+        answer = await phone.delete(f"/auth/sessions/{nonsense}", headers=own)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert (await eve.get("/auth/me")).status_code == 200
+    assert [each["id"] for each in (await phone.get("/auth/sessions")).json()["sessions"]] == [
+        listed[0]["id"]
+    ]
+
+
+async def test_attack_38_a_foreign_page_ends_no_session(site: Site) -> None:
+    """With the cookie alone."""
+    browser = await logged_in(site)
+    session_id = (await browser.get("/auth/sessions")).json()["sessions"][0]["id"]
+    answer = await browser.delete(f"/auth/sessions/{session_id}", headers={"Origin": "https://evil.example"})
+    assert (answer.status_code, (await browser.get("/auth/me")).status_code) == (403, 200)
 
 
 async def test_renewal_gives_another_token_of_the_same_session(site: Site) -> None:

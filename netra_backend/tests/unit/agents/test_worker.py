@@ -1,10 +1,13 @@
 import asyncio
 from collections.abc import Collection, Sequence
 
+import msgspec
+
 from netra_backend.agents.context import AgentFunction, Context
+from netra_backend.agents.emitter import first_start
 from netra_backend.agents.worker import Worker
 from netra_backend.domain.errors import Degraded
-from netra_backend.domain.ids import RunId, WorkerId
+from netra_backend.domain.ids import MessageId, RunId, WorkerId
 from netra_backend.domain.runs import Run
 from netra_backend.protocol.lifecycle import State
 from netra_backend.testing.agents import echo
@@ -60,7 +63,15 @@ class Stage:
             slots=slots,
             lease_s=lease_s,
             poll_s=poll_s,
+            first_start=lambda name, answer_id: (
+                None if name == "elsewhere" else first_start("tested", answer_id)
+            ),
         )
+
+    async def beside(self) -> None:
+        """Let the gateway of this process bring runs, once the worker has seen an empty queue."""
+        self.scene.store.start_with(self.worker)
+        await until(lambda: self.worker._caught_up)
 
     async def _wait(self, ctx: Context) -> str:
         async with ctx.tool("wait", {}):
@@ -229,3 +240,106 @@ async def test_a_broken_run_does_not_take_the_worker_along() -> None:
         second = await stage.scene.accept()
         await stage.until("completed", second)
         assert stage.scene.memory.runs[first].status == "running"
+
+
+async def test_what_is_accepted_beside_an_idle_worker_needs_no_claim() -> None:
+    """Neither to start nor when it ends; its life is legal and begins with its acceptance."""
+    async with Stage(echo) as stage:
+        await stage.beside()
+        claims = stage.queue.claims
+        runs = [await stage.scene.accept() for _ in range(3)]
+        assert [stage.scene.names(run_id) for run_id in runs] == [["agent_started"]] * 3
+        for run_id in runs:
+            await stage.until("completed", run_id)
+            assert stage.scene.legal(run_id) is State.ENDED
+            assert stage.scene.names(run_id).count("agent_started") == 1
+        await asyncio.sleep(0)
+        assert stage.queue.claims == claims
+
+
+async def test_what_queued_behind_such_a_run_is_claimed_when_it_ends() -> None:
+    """Long before the poll."""
+    async with Stage() as stage:
+        await stage.beside()
+        first = await stage.scene.accept()
+        await asyncio.wait_for(stage.entered.wait(), 10)
+        thread_id = stage.scene.memory.runs[first].thread_id
+        second = await stage.scene.accept(thread_id=thread_id)
+        await until(lambda: stage.worker._caught_up)
+        assert stage.scene.memory.runs[second].status == "queued"
+        await stage.scene.store.stop(ADA, first)
+        await stage.until("running", second)
+
+
+async def test_nothing_overtakes_the_queue() -> None:
+    """With all slots taken, and until the queue was seen empty again, runs go the long way."""
+    async with Stage(slots=2) as stage:
+        await stage.beside()
+        first, second, third = [await stage.scene.accept() for _ in range(3)]
+        statuses = [stage.scene.memory.runs[run_id].status for run_id in (first, second, third)]
+        assert statuses == ["running", "running", "queued"]
+        assert stage.worker.reserve(None, MessageId("a")) is None
+        stage.scene.feed.work()  # another gateway's
+        await until(lambda: not stage.worker._caught_up)
+        await stage.scene.store.stop(ADA, first)
+        await stage.until("running", third)
+        assert max(stage.queue.limits) <= 2
+
+
+async def test_slots_that_were_set_aside_count() -> None:
+    """For acceptance and for claims, and not when they were given back."""
+    async with Stage(slots=2) as stage:
+        await stage.beside()
+        assert stage.worker.reserve("elsewhere", MessageId("z")) is None
+        assert [bool(stage.worker.reserve(None, MessageId(each))) for each in "abc"] == [True, True, False]
+        stage.worker.release(MessageId("a"))
+        assert stage.worker.reserve(None, MessageId("d"))
+        stage.scene.store._starter = None
+        late = await stage.scene.accept()
+        await until(lambda: not stage.worker._wake.is_set())
+        assert stage.scene.memory.runs[late].status == "queued"
+        for each in "bd":
+            stage.worker.release(MessageId(each))
+        stage.scene.feed.work()
+        await stage.until("running", late)
+
+
+async def test_a_slot_that_is_given_back_goes_to_what_was_told_meanwhile() -> None:
+    """Long before the poll, and though the wake-up came while no slot was free."""
+    async with Stage(slots=1) as stage:
+        await stage.beside()
+        assert stage.worker.reserve(None, MessageId("a"))
+        waiting = await stage.scene.accept()
+        await until(lambda: not (stage.worker._caught_up or stage.worker._wake.is_set()))
+        assert stage.scene.memory.runs[waiting].status == "queued"
+        stage.worker.release(MessageId("a"))
+        await stage.until("running", waiting)
+
+
+async def test_an_acceptance_that_is_told_late_does_not_stop_its_successor() -> None:
+    """The lease had lapsed before the answer came, and this worker has taken the next attempt."""
+    async with Stage() as stage:
+        run_id = await stage.scene.accept()
+        await asyncio.wait_for(stage.entered.wait(), 10)
+        running = stage.worker._running[run_id]
+        stage.worker._reserved[running.run.answer_id] = 0
+        stage.worker.start(msgspec.structs.replace(running.run, attempt=0, started=True))
+        assert stage.worker._running == {run_id: running}
+        assert stage.worker._reserved == {}
+        assert running._cancel is None
+
+
+async def test_a_drain_waits_for_what_acceptance_is_about_to_bring() -> None:
+    """A slot that was set aside is a run that nobody else will have."""
+    async with Stage() as stage:
+        await stage.beside()
+        assert stage.worker.reserve(None, MessageId("a"))
+        draining = asyncio.ensure_future(stage.worker.drain(0))
+        await until(stage.worker._claiming_ended.is_set)
+        assert stage.worker.reserve(None, MessageId("b")) is None
+        run = await stage.scene.claimed()
+        stage.worker._reserved[run.answer_id] = stage.worker._reserved.pop(MessageId("a"))
+        stage.worker.start(run)
+        await asyncio.wait_for(draining, 10)
+        assert stage.scene.memory.runs[run.id].status == "queued"
+        assert stage.worker.running == 0

@@ -10,10 +10,15 @@ import pytest_asyncio
 
 from netra_backend.auth.wiring import create_auth
 from netra_backend.domain.ids import uuid7
+from netra_backend.events.enquiry import Enquiry, ProcessName
+from netra_backend.events.feed import ValkeyFeed
+from netra_backend.events.link import Address
 from netra_backend.events.log import PostgresEventLog
+from netra_backend.events.operations import Operations
 from netra_backend.http.app import create_http
 from netra_backend.http.dependencies import HttpDependencies
 from netra_backend.observability.metrics import create_metrics
+from netra_backend.observability.trace import Trace
 from netra_backend.queue.postgres import PostgresQueue
 from netra_backend.settings import Settings
 from netra_backend.store.database import Database
@@ -55,10 +60,11 @@ def deps(tmp_path: Path, static: Path, readiness: dict[str, bool]) -> HttpDepend
         new_id,
         queue_limit=1,
         committed=lambda _: None,
+        queued=lambda: None,
         stopping=lambda _: None,
         took=lambda _: None,
     )
-    cut_offs = CutOffs()
+    cut_offs, log = CutOffs(), PostgresEventLog(database, clock, committed=lambda _: None)
     return HttpDependencies(
         settings=settings,
         auth=create_auth(
@@ -66,13 +72,21 @@ def deps(tmp_path: Path, static: Path, readiness: dict[str, bool]) -> HttpDepend
         ),
         store=store,
         queue=PostgresQueue(database, clock, lease_s=15),
-        log=PostgresEventLog(database, clock, committed=lambda _: None),
+        log=log,
         clock=clock,
         new_id=new_id,
         metrics=create_metrics(),
+        operations=unheard_operations(database, log),
         readiness=ready,
         static=static,
     )
+
+
+def unheard_operations(database: Database, log: PostgresEventLog) -> Operations:
+    """What operators may ask, in a process that cannot ask another: its feed was never opened."""
+    feed = ValkeyFeed(Address(), origin="0" * 32)
+    process = ProcessName(id="this", host="here", pid=1)
+    return Operations(database, log, Enquiry(feed, process=process), Trace(lambda: 0.0, entries=100))
 
 
 @pytest_asyncio.fixture

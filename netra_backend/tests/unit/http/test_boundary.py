@@ -12,9 +12,11 @@ from netra_backend.http import middleware
 from netra_backend.http.app import create_http
 from netra_backend.http.dependencies import HttpDependencies
 from netra_backend.http.errors import STATUS
-from netra_backend.http.middleware import MAX_BODY_BYTES, SECURITY_HEADERS
+from netra_backend.http.middleware import SECURITY_HEADERS
 from netra_backend.protocol.errors import ERROR_CODES
+from netra_backend.settings import Settings
 
+LIMIT = Settings().max_body_bytes
 CANARIES = ["postgresql://netra:hunter2@db/netra", "sk-live-0123456789", "tell me about my illness"]
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ4In0.c2ln"
 
@@ -104,10 +106,21 @@ async def chunks(size: int) -> AsyncIterator[bytes]:
 
 async def test_a_body_over_64_kib_is_refused_declared_or_not(client: httpx.AsyncClient) -> None:
     """413 for both; the limit itself is still read."""
-    for content in (b" " * (MAX_BODY_BYTES + 1), chunks(MAX_BODY_BYTES + 1024)):
+    for content in (b" " * (LIMIT + 1), chunks(LIMIT + 1024)):
         answer = await client.post("/auth/login", content=content)
         assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
-    assert (await client.post("/auth/login", content=chunks(MAX_BODY_BYTES))).status_code == 400
+    assert (await client.post("/auth/login", content=chunks(LIMIT))).status_code == 400
+
+
+async def test_the_largest_body_is_a_setting(deps: HttpDependencies) -> None:
+    """`max_body_bytes`."""
+    small = dataclasses.replace(deps, settings=Settings(data_dir=deps.settings.data_dir, max_body_bytes=1024))
+    transport = httpx.ASGITransport(create_http(small))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        statuses = [
+            (await client.post("/auth/login", content=b" " * size)).status_code for size in (1024, 1025)
+        ]
+    assert statuses == [400, 413]
 
 
 @pytest.mark.parametrize("length", [b"65537", b"9" * 30, b"-1", b"many", b""])
@@ -142,7 +155,7 @@ async def test_an_endless_body_is_cut_off_early(deps: HttpDependencies) -> None:
     scope = {"type": "http", "method": "POST", "path": "/auth/login", "query_string": b"", "headers": []}
     await create_http(deps)(scope | {"scheme": "http", "server": ("x", 1), "client": None}, receive, send)
     assert sent[0]["status"] == 413
-    assert taken == MAX_BODY_BYTES // 1024 + 1
+    assert taken == LIMIT // 1024 + 1
 
 
 async def test_a_client_that_left_gets_no_answer(deps: HttpDependencies) -> None:

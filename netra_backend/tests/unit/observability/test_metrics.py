@@ -14,6 +14,8 @@ def test_every_metric_is_exported_and_counts() -> None:
     families = {each.name: each for each in text_string_to_metric_families(metrics.text().decode())}
     assert families.keys() == {
         "netra_connections",
+        "netra_slow_connections",
+        "netra_outbox_bytes",
         "netra_running_runs",
         "netra_queue_depth",
         "netra_frames_in",

@@ -150,6 +150,22 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stream.replay(5, frames(5, 9)) == frames(5, 9)
 
 
+def test_memory_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few large events cost no more than many small ones, and room comes back when they were sent."""
+    monkeypatch.setattr(resume, "MAX_AHEAD_BYTES", 3)
+    stream = Stream(0)
+    stream.open()
+    for _ in range(2):
+        stream.offer(stream.next + 1, frames(stream.next + 1, stream.next + 4))
+        first = stream.next
+        assert stream.replay(first, frames(first, first)) + stream.caught_up() == frames(first, first + 3)
+        assert stream.replay(first + 4, frames(first + 4, first + 4)) == frames(first + 4, first + 4)
+    stream.offer(stream.next + 1, frames(stream.next + 1, stream.next + 3))
+    stream.resume(0)
+    stream.offer(5, frames(5, 7))
+    assert stream.replay(1, frames(1, 4)) + stream.caught_up() == frames(1, 7)
+
+
 @given(after=st.integers(0, MAX_SEQ), head=st.integers(0, MAX_SEQ))
 def test_a_position_is_continued_up_to_the_head(after: int, head: int) -> None:
     """Of the same epoch; another one is told apart first."""

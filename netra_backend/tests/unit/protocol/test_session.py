@@ -179,3 +179,20 @@ JSON = st.recursive(
 def test_no_json_whatever_breaks_the_session(kind: str, payload: Any, identity: Any) -> None:
     """Neither as payload nor as id."""
     opened().receive(json.dumps({"type": kind, "id": identity, "payload": payload}), now=0)
+
+
+def test_what_the_users_other_connections_sent_is_refused_here_too() -> None:
+    """With the time to wait; repeated, it closes like this connection's own flood."""
+    session = opened(bad_frames=2)
+    first = session.receive(PING, now=0, wait_s=1.2345)
+    second = session.receive(PING, now=0, wait_s=0.001)
+    assert isinstance(first, Refusal)
+    assert isinstance(second, Refusal)
+    assert (first.error.code, first.error.retry_after_ms, first.reply_to, first.close) == (
+        "rate_limited",
+        1235,
+        "p",
+        None,
+    )
+    assert second.close is CloseCode.RATE
+    assert isinstance(session.receive(PING, now=0, wait_s=-5.0), Ping)

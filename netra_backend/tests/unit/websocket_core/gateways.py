@@ -77,6 +77,27 @@ class Count:
         self.codes.append(code)
 
 
+class Everybody:
+    """A `server.Visits` without limits, which keeps who is there."""
+
+    def __init__(self) -> None:
+        self.here: dict[str, Callable[[], None]] = {}
+        self.wait_s = 0.0
+
+    def enter(self, _: Owner, connection_id: str, evict: Callable[[], None]) -> "Everybody":
+        """Come in."""
+        self.here[connection_id] = evict
+        return self
+
+    def leave(self, _: Owner, connection_id: str) -> None:
+        """Go."""
+        del self.here[connection_id]
+
+    def take(self, _: float) -> float:
+        """See `server.Allowed`."""
+        return self.wait_s
+
+
 class Client:
     """The other end of one ASGI socket. While `slow` is cleared, sending to it waits."""
 
@@ -203,6 +224,7 @@ class Hall:
             new_id=self.memory.new_id,
             auth_timeout_s=options.get("auth_timeout_s", 60),
             connections_per_user=options.get("connections_per_user", 50),
+            visits=options.get("visits") or Everybody(),
         )
         self._numbers = itertools.count(1)
 

@@ -163,7 +163,7 @@ async def test_a_slow_client_is_closed_and_resumes() -> None:
     await asyncio.sleep(0)
     (connection,) = hall.gateway.connections()
     assert connection.closing
-    assert len(connection._outbox) == 0
+    assert connection.traffic().bytes_waiting == 0
     client.reading.set()
     assert await client.closed() == 4008
     assert hall.slow == [None]

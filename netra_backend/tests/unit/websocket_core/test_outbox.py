@@ -63,6 +63,7 @@ def test_it_is_full_beyond_its_bound_and_empty_after_clearing() -> None:
         outbox.put(b"1234")
     before = outbox.full
     outbox.put(Pong(payload=HeadPayload(head=1)))
+    outbox.put(b"")
     assert (before, outbox.full) == (False, True)
     outbox.clear()
     assert len(outbox) == 0
@@ -90,3 +91,37 @@ def test_some_frames_at_once_fit_the_bound() -> None:
     assert [len(frame) for frame in outbox.take_some(100)] == [500]
     assert [len(frame) for frame in outbox.take_some(200)] == [10, 10]
     assert [len(frame) for frame in outbox.take_some(200)] == [200]
+
+
+def test_a_frame_beyond_the_bound_still_fits_once() -> None:
+    """Or a client that reads would be closed for it after every `resume`; but it may not be joined."""
+    outbox = Outbox(1000)
+    outbox.put(b"1" * 400)
+    outbox.put(b"2" * 5000)
+    alone = outbox.full
+    outbox.put(b"3")
+    assert (alone, outbox.full) == (False, True)
+
+
+def test_merged_text_counts_however_it_came() -> None:
+    """Text of one message is one frame, and must not grow without end."""
+    outbox, length = Outbox(1000), 0
+    while not outbox.full and length < 10_000:
+        outbox.put(delta("a", length, "x" * 10))
+        length += 10
+    assert (len(outbox), length) == (1, 240)
+
+
+def test_marks_say_which_numbers_have_left() -> None:
+    """Only with the last of their frames; live text between is no obstacle, and nothing counts them."""
+    outbox = Outbox(10**6)
+    for frame in (b"5", b"6"):
+        outbox.put(frame)
+    outbox.mark(5, 6)
+    outbox.put(delta("a", 0, "x"))
+    outbox.put(b"7")
+    outbox.mark(7, 7)
+    first = (outbox.take(), outbox.marks())
+    rest = (len(outbox.take_some(10**6)), outbox.marks(), outbox.marks(), outbox.waiting, len(outbox))
+    assert first == (b"5", [])
+    assert rest == (3, [(5, 6), (7, 7)], [], 0, 0)

@@ -9,7 +9,7 @@ from netra_backend.domain.errors import Degraded
 from netra_backend.domain.identity import Principal
 from netra_backend.domain.ids import Owner, TenantId, UserId
 from netra_backend.testing.memory import MemoryEventLog
-from netra_backend.tests.unit.websocket_core.gateways import ADA, Hall
+from netra_backend.tests.unit.websocket_core.gateways import ADA, Everybody, Hall
 
 
 async def test_a_token_in_the_request_connects_at_once() -> None:
@@ -99,6 +99,34 @@ async def test_connections_of_one_user_are_limited() -> None:
     again = await hall.connected()
     for client in (again, *others):
         await client.leave()
+
+
+async def test_a_connection_too_many_elsewhere_is_closed_and_everybody_leaves() -> None:
+    """When the count over all gateways says so, however late."""
+    visits = Everybody()
+    hall = Hall(visits=visits)
+    client = await hall.connected()
+    (evict,) = visits.here.values()
+    evict()
+    assert await client.closed() == 4503
+    assert visits.here == {}
+
+
+async def test_a_user_who_sent_too_much_elsewhere_is_refused() -> None:
+    """One error for each frame, and it counts for the metrics."""
+    visits = Everybody()
+    hall = Hall(visits=visits)
+    client = await hall.connected()
+    visits.wait_s = 0.5
+    client.send("ping", id="p")
+    error = await client.get("error")
+    assert (error["reply_to"], error["payload"]["code"], error["payload"]["retry_after_ms"]) == (
+        "p",
+        "rate_limited",
+        500,
+    )
+    assert (client.of("pong"), hall.meter.codes) == ([], ["rate_limited"])
+    await client.leave()
 
 
 async def test_bad_frames_on_an_open_socket() -> None:

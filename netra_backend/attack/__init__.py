@@ -1,0 +1,1 @@
+"""`netra attack`: tries, from outside and with two accounts, to reach what belongs to the other one."""
