@@ -5,6 +5,7 @@ not stored, and nothing is stored that the lifecycle machine refuses.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -41,6 +42,8 @@ class Emitter:
 
     Attributes:
         earlier: the tool calls of earlier attempts.
+        live_until: when the lease may have lapsed, by the loop's time. Events are fenced where they are
+            stored; live text is not stored, so whoever may have a successor must not show any.
     """
 
     def __init__(self, run: Run, *, agent: str, log: EventLog, live: LiveText, trace: Trace = OFF) -> None:
@@ -62,6 +65,7 @@ class Emitter:
         self._ticker: asyncio.TimerHandle | None = None
         self._durable_start = False
         self.earlier: Mapping[Place, EarlierCall] = {}
+        self.live_until = math.inf
 
     @property
     def text(self) -> str:
@@ -160,7 +164,8 @@ class Emitter:
         if new:
             self._shown = len(self._text)
             run = self._run
-            self._live.write(run.owner, run.thread_id, run.answer_id, text=self._text, new=new)
+            if asyncio.get_running_loop().time() < self.live_until:
+                self._live.write(run.owner, run.thread_id, run.answer_id, text=self._text, new=new)
         return bool(new)
 
     def _draft(self, payload: LifecyclePayload) -> Draft:

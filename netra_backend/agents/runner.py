@@ -98,6 +98,10 @@ class RunTask:
         self._agent_task: asyncio.Task[Any] | None = None
         self._began = clock.monotonic()
 
+    def leased(self, until: float) -> None:
+        """The lease is good until then at least, by the loop's time."""
+        self._emitter.live_until = until
+
     def cancel(self, why: Cancel) -> None:
         """Stop the agent: its model call and its tool get `CancelledError`."""
         if self._cancel is None or why is Cancel.LOST:

@@ -68,7 +68,7 @@ class Worker:
         self._drained = asyncio.Event()
         self._first_start = first_start
         self._claiming = 0
-        self._reserved: dict[MessageId, int] = {}
+        self._reserved: dict[MessageId, tuple[int, float]] = {}
         self._none_reserved = asyncio.Event()
         self._none_reserved.set()
         self._caught_up = False
@@ -88,7 +88,7 @@ class Worker:
             return None
         payload = self._first_start(agent, answer_id)
         if payload is not None:
-            self._reserved[answer_id] = self._calls
+            self._reserved[answer_id] = (self._calls, asyncio.get_running_loop().time())
             self._none_reserved.clear()
         return payload
 
@@ -100,13 +100,14 @@ class Worker:
 
     def start(self, run: Run) -> None:
         """See `Starter`."""
-        self._start(run, calls=self._unreserve(run.answer_id))
+        calls, began = self._unreserve(run.answer_id)
+        self._start(run, calls=calls, began=began)
 
-    def _unreserve(self, answer_id: MessageId) -> int:
-        calls = self._reserved.pop(answer_id)
+    def _unreserve(self, answer_id: MessageId) -> tuple[int, float]:
+        reserved = self._reserved.pop(answer_id)
         if not self._reserved:
             self._none_reserved.set()
-        return calls
+        return reserved
 
     def _called(self) -> None:
         self._calls += 1
@@ -152,7 +153,7 @@ class Worker:
         if free <= 0:
             self._caught_up = False
             return False
-        self._claiming, calls = free, self._calls
+        self._claiming, calls, began = free, self._calls, asyncio.get_running_loop().time()
         try:
             runs = await self._queue.claim(self.worker_id, limit=free)
         except NetraError as error:
@@ -164,11 +165,11 @@ class Worker:
         finally:
             self._claiming = 0
         for run in runs:
-            self._start(run)
+            self._start(run, began=began)
         self._caught_up = len(runs) < free and calls == self._calls
         return len(runs) == free
 
-    def _start(self, run: Run, *, calls: int | None = None) -> None:
+    def _start(self, run: Run, *, began: float, calls: int | None = None) -> None:
         earlier = self._running.get(run.id)
         if earlier is not None:  # our own lease had lapsed: the earlier attempt may write nothing more
             if earlier.run.attempt > run.attempt:  # it is this one, brought by an answer that came late
@@ -176,6 +177,7 @@ class Worker:
                 return
             earlier.cancel(Cancel.LOST)
         execution = self._running[run.id] = self._task(run)
+        execution.leased(began + self.lease_s)
         task = asyncio.create_task(self._execute(execution), name=f"run-{run.id}")
         self._tasks.add(task)
         task.add_done_callback(partial(self._finished, calls=calls))
@@ -242,5 +244,7 @@ class Worker:
             for run_id, execution in executions.items():
                 if run_id not in held:
                     execution.cancel(Cancel.LOST)
-                elif run_id in stopping:
+                    continue
+                execution.leased(began + self.lease_s)
+                if run_id in stopping:
                     execution.cancel(Cancel.STOP)

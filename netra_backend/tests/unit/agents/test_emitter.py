@@ -186,3 +186,18 @@ async def test_what_no_store_can_hold_is_replaced(bad: str) -> None:
     await emitter.write(f"a{bad}b")
     emitter.finish_text()
     assert emitter.text == "a\N{REPLACEMENT CHARACTER}b"
+
+
+async def test_no_text_is_shown_when_the_lease_may_have_lapsed() -> None:
+    """A successor may have ended the run; when the lease turns out to stand, nothing is missing."""
+    scene = Scene()
+    _, emitter = await started(scene)
+    await scene.listen()
+    emitter.live_until = asyncio.get_running_loop().time()
+    await emitter.write("a")
+    emitter.finish_text()
+    assert scene.deltas == []
+    emitter.live_until += 60
+    await emitter.write("b")
+    await until(lambda: bool(scene.deltas))
+    assert scene.deltas == [(1, "b")]  # a gap: whoever follows fetches the whole

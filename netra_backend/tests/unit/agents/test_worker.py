@@ -322,7 +322,7 @@ async def test_an_acceptance_that_is_told_late_does_not_stop_its_successor() -> 
         run_id = await stage.scene.accept()
         await asyncio.wait_for(stage.entered.wait(), 10)
         running = stage.worker._running[run_id]
-        stage.worker._reserved[running.run.answer_id] = 0
+        stage.worker._reserved[running.run.answer_id] = (0, 0.0)
         stage.worker.start(msgspec.structs.replace(running.run, attempt=0, started=True))
         assert stage.worker._running == {run_id: running}
         assert stage.worker._reserved == {}
@@ -343,3 +343,34 @@ async def test_a_drain_waits_for_what_acceptance_is_about_to_bring() -> None:
         await asyncio.wait_for(draining, 10)
         assert stage.scene.memory.runs[run.id].status == "queued"
         assert stage.worker.running == 0
+
+
+async def test_a_worker_whose_lease_may_have_lapsed_shows_no_text() -> None:
+    """It stood still, or cannot reach the queue; with the next heartbeat it may again."""
+    gate, written = asyncio.Event(), asyncio.Event()
+
+    async def agent(ctx: Context) -> str:
+        await gate.wait()
+        gate.clear()
+        await ctx.write("a")
+        written.set()
+        await gate.wait()
+        await ctx.write("b")
+        return "done"
+
+    async with Stage(agent, lease_s=0.09) as stage:
+        await stage.scene.listen()
+        run_id = await stage.scene.accept()
+        await stage.until("running", run_id)
+        stage.queue.away = 10_000
+        execution = stage.worker._running[run_id]
+        loop = asyncio.get_running_loop()
+        await until(lambda: loop.time() > execution._emitter.live_until)
+        gate.set()
+        await asyncio.wait_for(written.wait(), 10)
+        assert stage.scene.deltas == []
+        stage.queue.away = 0
+        await until(lambda: loop.time() < execution._emitter.live_until)
+        gate.set()
+        await stage.until("completed", run_id)
+        assert stage.scene.deltas == [(1, "b")]
