@@ -5,7 +5,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -208,6 +208,22 @@ async def core(settings: Settings, addresses: Addresses) -> AsyncIterator[Core]:
         )
 
 
+def http_dependencies(core: Core, readiness: Callable[[], Awaitable[Mapping[str, bool]]]) -> HttpDependencies:
+    """What routes work with; `readiness` says which parts of the process work just now."""
+    return HttpDependencies(
+        settings=core.settings,
+        auth=core.auth,
+        store=core.store,
+        queue=core.queue,
+        log=core.log,
+        clock=core.clock,
+        new_id=new_id,
+        metrics=core.metrics,
+        operations=core.operations,
+        readiness=readiness,
+    )
+
+
 class _Meter:
     """What the gateway counts, as Prometheus metrics."""
 
@@ -282,20 +298,7 @@ class Application:
             lambda: sum(connection.traffic().bytes_waiting for connection in gateway.connections())
         )
         self.watch = HeadWatch(core.log, core.feed, heartbeat_s=settings.heartbeat_s)
-        self._http = create_http(
-            HttpDependencies(
-                settings=settings,
-                auth=core.auth,
-                store=core.store,
-                queue=core.queue,
-                log=core.log,
-                clock=core.clock,
-                new_id=new_id,
-                metrics=core.metrics,
-                operations=core.operations,
-                readiness=core.readiness,
-            )
-        )
+        self._http = create_http(http_dependencies(core, core.readiness))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """See ASGI."""

@@ -8,11 +8,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from netra_backend.app import Core, new_id
+from netra_backend.app import Core, http_dependencies, new_id
 from netra_backend.auth.cookies import SessionCookie
 from netra_backend.auth.origins import OriginPolicy
 from netra_backend.http import errors, health
-from netra_backend.http.dependencies import HttpDependencies
 from netra_backend.http.middleware import Boundary, Limits
 
 NAMES = {"/health/live": "/healthz", "/health/ready": "/readyz"}
@@ -38,18 +37,7 @@ class Probes:
 
 def _application(core: Core, readiness: Any) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.dependencies = HttpDependencies(
-        settings=core.settings,
-        auth=core.auth,
-        store=core.store,
-        queue=core.queue,
-        log=core.log,
-        clock=core.clock,
-        new_id=new_id,
-        metrics=core.metrics,
-        operations=core.operations,
-        readiness=readiness,
-    )
+    app.state.dependencies = http_dependencies(core, readiness)
     app.state.origins = OriginPolicy(core.settings)
     app.state.session_cookie = SessionCookie(core.settings)
     errors.install(app, core.metrics)

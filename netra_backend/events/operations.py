@@ -14,6 +14,7 @@ from netra_backend.domain.errors import NotFound
 from netra_backend.domain.events import Event
 from netra_backend.domain.ids import Owner, RunId, TenantId, UserId
 from netra_backend.domain.ports import EventLog
+from netra_backend.domain.traffic import Traffic
 from netra_backend.events.enquiry import Answers, Enquiry, Part, ProcessName
 from netra_backend.observability.trace import Step, Trace
 from netra_backend.store.database import Database, load_queries
@@ -24,24 +25,11 @@ MAX_CONNECTIONS = 1000
 """Of one process in one answer: those that wait longest come first."""
 
 
-class ConnectionReport(msgspec.Struct, frozen=True):
-    """How one connection does. Sizes in bytes, times in seconds."""
-
-    connection_id: str
-    user_id: str
-    connected_s: float
-    frames_sent: int
-    bytes_sent: int
-    bytes_waiting: int
-    waiting_s: float
-    slow: bool
-
-
 class GatewayReport(msgspec.Struct, frozen=True):
     """The tenant's connections at one gateway, those that wait longest first, and how many there are."""
 
     total: int
-    connections: list[ConnectionReport]
+    connections: list[Traffic]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +51,6 @@ class RunTrace:
     everywhere: bool
 
 
-Traffic = Callable[[str], Sequence[Any]]
-"""The connections of a tenant here, each a tuple in the order of `ConnectionReport`'s fields."""
-
-
 class Operations:
     """See the module."""
 
@@ -77,13 +61,12 @@ class Operations:
         self._trace = trace
         enquiry.answer("steps", self._steps)
 
-    def report(self, traffic: Traffic) -> None:
+    def report(self, traffic: Callable[[str], Sequence[Traffic]]) -> None:
         """Answer questions about connections: this process is a gateway (at start-up only)."""
 
         def answer(tenant_id: str) -> Any:
             found = traffic(tenant_id)
-            rows = [ConnectionReport(*each) for each in found[:MAX_CONNECTIONS]]
-            return msgspec.to_builtins(GatewayReport(len(found), rows))
+            return msgspec.to_builtins(GatewayReport(len(found), list(found[:MAX_CONNECTIONS])))
 
         self._enquiry.answer("connections", answer)
 

@@ -16,6 +16,7 @@ from netra_backend.domain.errors import NetraError
 from netra_backend.domain.identity import Principal
 from netra_backend.domain.ids import MessageId, ThreadId
 from netra_backend.domain.ports import EventLog, LiveText
+from netra_backend.domain.traffic import Traffic
 from netra_backend.protocol import messages as m
 from netra_backend.protocol import payloads as p
 from netra_backend.protocol.errors import CloseCode
@@ -24,7 +25,7 @@ from netra_backend.protocol.resume import Mode, Stream, refusal
 from netra_backend.protocol.session import EXPIRY_NOTICE_S, Session
 from netra_backend.websocket_core.following import Following
 from netra_backend.websocket_core.registry import UserContext
-from netra_backend.websocket_core.writer import Extensions, Send, Traffic, Writer, WriterTerms
+from netra_backend.websocket_core.writer import Extensions, Send, Writer, WriterTerms
 
 log = structlog.get_logger(__name__)
 

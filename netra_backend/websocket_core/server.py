@@ -13,6 +13,7 @@ from netra_backend.domain.errors import NetraError, Unauthenticated
 from netra_backend.domain.identity import Principal
 from netra_backend.domain.ids import ConnectionId, IdSource, Owner
 from netra_backend.domain.ports import Feed
+from netra_backend.domain.traffic import Traffic
 from netra_backend.protocol import messages as m
 from netra_backend.protocol import payloads as p
 from netra_backend.protocol.errors import CloseCode, error_frame
@@ -20,7 +21,7 @@ from netra_backend.protocol.session import Limits, Refusal, Session
 from netra_backend.websocket_core.connection import Connection, Terms
 from netra_backend.websocket_core.factory import HandlerFactory, HandlerSet
 from netra_backend.websocket_core.registry import UserContext
-from netra_backend.websocket_core.writer import Send, Traffic
+from netra_backend.websocket_core.writer import Send
 
 log = structlog.get_logger(__name__)
 

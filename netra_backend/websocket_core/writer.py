@@ -7,11 +7,12 @@ the loop's turn; only a client that does not keep up costs a task.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
 from netra_backend.domain.ports import Clock
+from netra_backend.domain.traffic import Traffic
 from netra_backend.observability.trace import OFF, Trace
 from netra_backend.protocol.errors import CloseCode
 from netra_backend.protocol.messages import ServerFrame
@@ -42,19 +43,6 @@ class WriterTerms:
     sent: Callable[[float], None]
     trace: Trace = OFF
     close_patience_s: float = 5.0
-
-
-class Traffic(NamedTuple):
-    """How one connection does, for operators. Sizes in bytes, times in seconds."""
-
-    connection_id: str
-    user_id: str
-    connected_s: float
-    frames_sent: int
-    bytes_sent: int
-    bytes_waiting: int
-    waiting_s: float
-    slow: bool
 
 
 class Writer:
