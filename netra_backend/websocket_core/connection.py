@@ -180,11 +180,11 @@ class Connection:
         if self._gap is not None:
             self._gap.cancel()
             await asyncio.wait([self._gap])
-        self._stream.resume(after)
         if after == head:  # nothing was missed: thousands that come back at once need not all read the log
+            self._stream.resume(after)
             self._deliver(self._stream.caught_up())
         else:
-            await self._replay()
+            await self._replay_from(after)
         if self._stream.next <= head and not self.closing:
             return self._give_up(head, reply_to)
         return m.Resumed(reply_to=reply_to, payload=p.HeadPayload(head=self._stream.next - 1))
@@ -246,9 +246,17 @@ class Connection:
         if head is not None:
             self._stream.seen(head)
         self._deliver([])
-        self.send(m.Heartbeat(payload=p.HeadPayload(head=self._stream.head)))
+        if self._gap is None:
+            self._beat()
+        else:
+            self._gap.add_done_callback(self._beat)
 
     # Inside.
+
+    def _beat(self, gap: asyncio.Task[None] | None = None) -> None:
+        """Not before our own attempt at a gap has ended: the client would ask for what is on its way."""
+        if gap is None or not gap.cancelled():
+            self.send(m.Heartbeat(payload=p.HeadPayload(head=self._stream.head)))
 
     def _greet(self, reply_to: str | UnsetType) -> None:
         owner = self.context.owner
@@ -273,6 +281,10 @@ class Connection:
         self._send_durable(frames)
         if self._stream.behind and self._stream.mode is Mode.LIVE and self._gap is None:
             self._gap = self._spawn(self._close_gap)
+            self._gap.add_done_callback(self._gap_ended)
+
+    def _gap_ended(self, _: asyncio.Task[None]) -> None:
+        self._gap = None
 
     def _await_silence(self) -> None:
         """Durable events start when the client says nothing for a while."""
@@ -320,13 +332,21 @@ class Connection:
         return m.Resync(reply_to=reply_to, payload=p.ResyncPayload(reason="retention", head=head))
 
     async def _close_gap(self) -> None:
+        await asyncio.sleep(GAP_PATIENCE_S)
+        if self._stream.behind and self._stream.mode is Mode.LIVE:
+            self._stream.catch_up()
+            await self._replay()
+
+    async def _replay_from(self, after: int) -> None:
+        """If the log cannot be read, the stream goes on behind what was sent before, and repeats nothing."""
+        sent = self._stream.next - 1 if self._stream.mode is Mode.LIVE else after
+        self._stream.resume(after)
         try:
-            await asyncio.sleep(GAP_PATIENCE_S)
-            if self._stream.behind and self._stream.mode is Mode.LIVE:
-                self._stream.catch_up()
-                await self._replay()
-        finally:
-            self._gap = None
+            await self._replay()
+        except NetraError:
+            self._stream.resume(max(sent, self._stream.next - 1))
+            self._send_durable(self._stream.caught_up())
+            raise
 
     async def _replay(self) -> None:
         """Read the log until it has no more; what the feed brings meanwhile is kept in order."""

@@ -153,6 +153,56 @@ async def test_a_log_that_is_away_is_asked_again_after_the_next_heartbeat() -> N
     await client.leave()
 
 
+async def test_a_resume_that_fails_repeats_nothing_afterwards() -> None:
+    """The client is told that it failed; what it did not get by it is not sent unasked (I2)."""
+    hall = Hall(CountedLog)
+    assert isinstance(hall.log, CountedLog)
+    client = await live(hall)
+    for _ in range(3):
+        await hall.commit()
+    await client.until(lambda: client.seqs() == [1, 2, 3])
+    hall.log.away = 1
+    client.send("resume", {"epoch": hall.memory.epoch, "after": 0}, id="r")
+    assert (await client.get("error"))["payload"]["code"] == "degraded"
+    hall.feed.beat({ADA: 3})
+    await client.get("heartbeat")
+    await hall.commit()
+    await client.until(lambda: 4 in client.seqs())
+    assert client.seqs() == [1, 2, 3, 4]
+    await client.leave()
+
+
+async def test_a_heartbeat_waits_until_the_own_gap_is_closed() -> None:
+    """Else the client would ask at once for what is on its way."""
+    hall = Hall(CountedLog)
+    assert isinstance(hall.log, CountedLog)
+    client = await live(hall)
+    await lost(hall)
+    hall.log.gate.clear()
+    hall.feed.beat({ADA: 1})
+    await asyncio.wait_for(hall.log.asked.wait(), 10)
+    assert "heartbeat" not in [frame["type"] for frame in client.frames]
+    hall.log.gate.set()
+    await client.get("heartbeat")
+    assert client.seqs() == [1]
+    await client.leave()
+
+
+async def test_a_gap_can_be_closed_after_a_resume_ended_the_attempt() -> None:
+    """Also when the attempt had not even begun."""
+    hall = Hall(CountedLog)
+    client = await live(hall)
+    (connection,) = hall.gateway.connections()
+    await lost(hall)
+    connection.on_head(1)
+    assert connection._gap is not None
+    connection._gap.cancel()
+    await asyncio.wait([connection._gap])
+    await hall.commit()
+    await client.until(lambda: client.seqs() == [1, 2])
+    await client.leave()
+
+
 async def test_a_slow_client_is_closed_and_resumes() -> None:
     """Memory stays bounded, and the lifecycle is complete after the resume."""
     hall = Hall(outbox_bytes=3000)
