@@ -53,11 +53,8 @@ WHERE u.disabled_at IS NOT NULL
 UPDATE sessions SET revoked_at = now() WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL
 
 -- name: live_sessions
--- Which of these sessions still stand: not ended, not expired, not a link, user not disabled.
-SELECT s.tenant_id, s.user_id, s.id::text, extract(epoch FROM s.expires_at - now())::double precision AS seconds
-FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
-WHERE s.id = ANY ($1::uuid[]) AND s.link_hash IS NULL
-  AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
+-- Which of these sessions still stand.
+SELECT tenant_id, user_id, id, seconds FROM live_sessions($1, $2)
 
 -- name: redeem_link
 -- Uses up a link; the function sees all tenants and returns at most the one row of this hash.

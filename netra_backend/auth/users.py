@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from netra_backend.auth.passwords import Passwords
 from netra_backend.domain.errors import BadMessage, Conflict, NotFound, Unauthenticated
 from netra_backend.domain.identity import valid_name
 from netra_backend.domain.ids import IdSource, Owner, TenantId, UserId
-from netra_backend.store.database import Database, Row, load_queries
+from netra_backend.store.database import Database, Row, load_queries, tenants_setting
 from netra_backend.store.group import GroupCommit
 
 SQL = load_queries(Path(__file__).parent)
@@ -149,10 +148,9 @@ class Users:
 
     async def live_sessions(self, sessions: Mapping[str, Owner]) -> Mapping[str, timedelta]:
         """Which of `sessions` (id to owner) still stand, and for how long; in one query."""
-        tenants = {owner.tenant_id for owner in sessions.values()}
-        ids = [uuid.UUID(each) for each in sessions]
-        async with self._database.transaction(tenants) as connection:
-            rows = await connection.fetch(SQL["live_sessions"], ids)
+        tenants = tenants_setting(owner.tenant_id for owner in sessions.values())
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(SQL["live_sessions"], tenants, list(sessions))
         return {
             row["id"]: timedelta(seconds=row["seconds"])
             for row in rows

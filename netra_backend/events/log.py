@@ -99,8 +99,11 @@ class PostgresEventLog:
 
     async def _read_heads(self, owners: Collection[Owner]) -> dict[Owner, int]:
         heads = dict.fromkeys(owners, 0)
-        async with self._database.transaction({owner.tenant_id for owner in owners}) as connection:
-            for tenant, user, head in await connection.fetch(SQL["heads"], *columns_of(list(owners))):
+        tenants = tenants_setting(owner.tenant_id for owner in owners)
+        async with self._database.connection() as connection:
+            for tenant, user, head in await connection.fetch(
+                SQL["heads"], tenants, *columns_of(list(owners))
+            ):
                 heads[Owner(TenantId(tenant), UserId(user))] = head
         return heads
 

@@ -16,8 +16,7 @@ ORDER BY seq
 
 -- name: heads
 -- The last number of each owner.
-SELECT s.tenant_id, s.user_id, s.head
-FROM streams s JOIN unnest($1::text[], $2::text[]) AS o (tenant_id, user_id) USING (tenant_id, user_id)
+SELECT tenant_id, user_id, head FROM stream_heads($1, $2, $3)
 
 -- name: epoch
 -- Which life of the database this is: restoring a dump makes another database, and restoring to a

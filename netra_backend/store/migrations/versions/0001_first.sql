@@ -547,6 +547,26 @@ LANGUAGE sql VOLATILE AS $$
     RETURNING r.id::text, r.stop_requested_at IS NOT NULL;
 $$;
 
+-- The two questions of every reconnect, for many at once and each in one round trip: the last number of
+-- each owner, and which sessions still stand (not ended, not expired, not a link, user not disabled).
+CREATE FUNCTION stream_heads(tenants text, tenant_ids text[], user_ids text[])
+RETURNS TABLE (tenant_id text, user_id text, head bigint)
+LANGUAGE sql VOLATILE AS $$
+    SELECT set_config('netra.tenants', tenants, true);
+    SELECT s.tenant_id, s.user_id, s.head
+    FROM streams s JOIN unnest(tenant_ids, user_ids) AS o (tenant_id, user_id) USING (tenant_id, user_id);
+$$;
+
+CREATE FUNCTION live_sessions(tenants text, ids uuid[])
+RETURNS TABLE (tenant_id text, user_id text, id text, seconds double precision)
+LANGUAGE sql VOLATILE AS $$
+    SELECT set_config('netra.tenants', tenants, true);
+    SELECT s.tenant_id, s.user_id, s.id::text, extract(epoch FROM s.expires_at - now())::double precision
+    FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+    WHERE s.id = ANY (ids) AND s.link_hash IS NULL
+      AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL;
+$$;
+
 CREATE FUNCTION queue_depth() RETURNS TABLE (status text, runs bigint)
 LANGUAGE sql STABLE SECURITY DEFINER AS $$
     SELECT status, count(*) FROM runs WHERE status IN ('queued', 'running') GROUP BY status
