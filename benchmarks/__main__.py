@@ -14,6 +14,7 @@ from rich.console import Console
 
 from benchmarks.gateways import gateways, storm
 from benchmarks.idle import memory
+from benchmarks.kit import kit
 from benchmarks.processes import BenchmarkError
 from benchmarks.profiled import top
 from benchmarks.report import Section, document, show
@@ -30,6 +31,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "gateways": gateways,
     "storm": storm,
 }
+ALONE: dict[str, Callable[[], Awaitable[Section]]] = {"kit": kit}
+"""What needs no server; measured first, before any is started."""
+NAMES = (*BENCHMARKS, *ALONE)
 PROFILE_LINES = 25
 FILES = 12_000
 """Open files that 5,000 connections need on both sides, with room."""
@@ -40,7 +44,7 @@ console = Console(stderr=True, highlight=False)
 def run(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help=f"Any of {', '.join(BENCHMARKS)}; all by default."),
+        typer.Argument(metavar="[NAME]...", help=f"Any of {', '.join(NAMES)}; all by default."),
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
     profile: Annotated[
@@ -59,10 +63,10 @@ def run(
 
         python -m benchmarks throughput --profile
     """
-    chosen = names or list(BENCHMARKS)
-    unknown = [name for name in chosen if name not in BENCHMARKS]
+    chosen = names or list(NAMES)
+    unknown = [name for name in chosen if name not in NAMES]
     if unknown:
-        console.print(f"benchmarks: there is no {unknown[0]}; choose from {', '.join(BENCHMARKS)}.")
+        console.print(f"benchmarks: there is no {unknown[0]}; choose from {', '.join(NAMES)}.")
         raise typer.Exit(2)
     try:
         sections = asyncio.run(_measure(chosen, profile=profile))
@@ -82,9 +86,15 @@ async def _measure(names: Sequence[str], *, profile: bool) -> list[Section]:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     _allow_files()
     sections: list[Section] = []
+    for name in (each for each in names if each in ALONE):
+        console.print(f"Measuring {name}…")
+        sections.append(await ALONE[name]())
+    served = [name for name in names if name in BENCHMARKS]
+    if not served:
+        return sections
     console.print("Setting up…")
     async with site() as found:
-        for name in names:
+        for name in served:
             console.print(f"Measuring {name}…")
             if name == "throughput" and profile:
                 sections.append(await _profiled(found))

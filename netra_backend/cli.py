@@ -16,6 +16,7 @@ from netra_backend import __version__
 from netra_backend.attack.command import attack
 from netra_backend.chaos.command import chaos
 from netra_backend.settings import Settings, SettingsError, load, masked
+from netra_migrate.cli import app as migrate_app
 
 app = typer.Typer(
     name="netra",
@@ -291,6 +292,7 @@ def chat(
 
 app.command()(attack)
 app.command()(chaos)
+app.add_typer(migrate_app, name="migrate")
 
 
 @app.command()

@@ -6,7 +6,7 @@ import itertools
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,9 @@ from netra_backend.embedded.wiring import Addresses
 from netra_backend.settings import Settings
 from netra_backend.store.database import Database
 from netra_backend.store.schema import upgrade
-from netra_backend.tests.subject import Subject, canonical
+from netra_backend.tests.legacy_subject import started
+from netra_backend.tests.outcomes import Comparison, Fails, comparison, difference, expected, phase
+from netra_backend.tests.subject import Subject
 from netra_backend.tests.valkey_servers import ValkeyCluster
 
 POSTGRES_PORT = 5434
@@ -157,13 +159,32 @@ async def _make_template(owner_url: str) -> None:
     await upgrade(f"{owner_url}/{TEMPLATE}")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Which application the plan's suites run on."""
-    parser.addoption("--subject", default="canonical", choices=["canonical"], help="application under test")
-
-
 @pytest.fixture
 async def subject(settings: Settings, addresses: Addresses) -> AsyncIterator[Subject]:
-    """The application under test."""
-    async with canonical(settings, addresses) as running_subject:
+    """The application under test: that of the phase."""
+    async with started(phase(), settings, addresses) as running_subject:
         yield running_subject
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Compare what a test did with what it says that it does in this phase; see `outcomes`."""
+    report = yield
+    wanted = expected(getattr(item, "function", None), phase())
+    ends_here = report.when == "call" or (report.when == "setup" and report.failed)
+    if comparison() is None or wanted is None or not ends_here:
+        return report
+    failure = call.excinfo.exconly() if call.excinfo is not None else None
+    differs = difference(wanted, failure)
+    report.user_properties += [
+        ("phase", phase().value),
+        ("expected", type(wanted).__name__.lower()),
+        ("reason", wanted.reason if isinstance(wanted, Fails) else ""),
+        ("met", str(differs is None).lower()),
+    ]
+    if comparison() is Comparison.COMPARE:
+        report.outcome = "passed" if differs is None else "failed"
+        report.longrepr = differs
+    return report

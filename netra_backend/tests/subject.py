@@ -241,9 +241,12 @@ class Canonical:
         """See `Subject`."""
         return self.parts.feed.owners()
 
-    @asynccontextmanager
-    async def workers_away(self) -> AsyncIterator[LostWorker]:
+    def workers_away(self) -> AbstractAsyncContextManager[LostWorker]:
         """See `Subject`."""
+        return self._workers_away()
+
+    @asynccontextmanager
+    async def _workers_away(self) -> AsyncIterator[LostWorker]:
         await self.stop_worker()
         yield _LostWorker(self)
         await self.start_worker()

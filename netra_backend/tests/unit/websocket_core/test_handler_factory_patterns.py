@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from netra_backend.domain.ids import Owner, TenantId, UserId
+from netra_backend.tests.outcomes import PASSES, fails_before, outcome
 from netra_backend.tests.unit.websocket_core.handler_subject import HandlerSubject, OpenHandlers, Registry
 from netra_backend.websocket_core.registry import DuplicateHandlerError, UnclaimedTypeError
 
@@ -74,6 +75,7 @@ def alive(kinds: Iterable[type]) -> int:
     return sum(1 for each in gc.get_objects() if type(each) in wanted)
 
 
+@fails_before("assert ['start_agent")
 async def test_handler_factory_creates_isolated_handlers(subject: HandlerSubject) -> None:
     """Two users' handlers share nothing that can change, and one user's message is stored as that user's."""
     alice, bob = subject.open("alice"), subject.open("bob", tenant="other")
@@ -120,6 +122,7 @@ def test_for_whom_a_connection_is_cannot_be_changed(subject: HandlerSubject) -> 
             setattr(context, field.name, getattr(context, field.name))
 
 
+@fails_before("assert 4 == ")
 def test_concurrent_handler_creation(subject: HandlerSubject) -> None:
     """Connections opened by many threads at once each get a whole set of their own, for their own user."""
     barrier = threading.Barrier(THREADS)
@@ -162,6 +165,7 @@ def makers(count: int) -> list[Callable[..., Any]]:
     return [maker(number) for number in range(count)]
 
 
+@fails_before("assert 8 == 1")
 def test_handler_registry_thread_safety(subject: HandlerSubject) -> None:
     """When threads claim one type at the same moment, one gets it, the others hear of both, readers never fail."""
     rivals = makers(THREADS)
@@ -216,6 +220,7 @@ def test_every_type_of_the_wire_is_claimed_at_start(subject: HandlerSubject) -> 
         subject.build(registry)
 
 
+@fails_before("== 11")
 async def test_handler_lifecycle_management(subject: HandlerSubject) -> None:
     """A connection's handlers survive failures, answer each message once, and are gone with the connection."""
     alice = subject.open("alice")
@@ -264,6 +269,7 @@ async def serve_and_leave(subject: HandlerSubject, count: int) -> None:
     subject.stored.clear()
 
 
+@outcome(legacy=PASSES, adapter=PASSES)  # handlers that are made once leave nothing of a connection
 async def test_memory_leak_prevention(subject: HandlerSubject) -> None:
     """Five hundred connections that came, spoke, were refused and went leave no object and no memory behind."""
     await serve_and_leave(subject, 50)  # fills caches

@@ -1,0 +1,1 @@
+"""The nouns of the kit: frozen values that go between its rooms and into its JSON. No I/O."""

@@ -1,0 +1,167 @@
+"""Which two modules of a tree look like the legacy and the canonical side. Reads files, writes none.
+
+Nothing is imported or run: files with the bytes of a handling method are parsed, the rest is counted.
+"""
+
+import ast
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from netra_migrate.scan.syntax import Function, classes, dotted, methods, parameters
+from netra_migrate.sources.decoding import Undecodable, decode
+from netra_migrate.sources.files import read
+from netra_migrate.sources.kinds import Kind
+from netra_migrate.sources.naming import Names
+from netra_migrate.sources.walking import walk
+
+_METHOD = re.compile(rb"def (?:handle|process|on|dispatch)(?:_\w+)?\s*\(\s*self\s*,")
+_NAME = re.compile(r"(?:handle|process|on|dispatch)(?:_\w+)?")
+_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import|import[ \t]+([\w.]+))", re.MULTILINE)
+_CONSIDERED = 300
+"""Interfaces looked at in pairs; real trees have a few dozen, generated ones thousands."""
+_ONES_OWN = ("self", "cls")
+
+
+class Interface(msgspec.Struct, frozen=True, kw_only=True):
+    """A method that several classes of one module have. `annotations`: of its parameters, as written."""
+
+    module: str
+    path: str
+    method: str
+    parameters: tuple[str, ...]
+    annotations: tuple[str | None, ...]
+    returns: str | None
+    classes: tuple[str, ...]
+    importers: int = 0
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a look over the tree gave."""
+
+    interfaces: tuple[Interface, ...]
+    source_roots: tuple[str, ...]
+    has_tests: bool
+
+
+def look(root: Path) -> Seen:
+    """Reads every Python file of a tree once."""
+    paths = [path for path, file in walk(root).files.items() if file.kind is Kind.PYTHON]
+    imported: Counter[tuple[str, int, str]] = Counter()
+    found: list[tuple[str, Interface]] = []
+    for path in paths:
+        content = read(root, path)
+        folder = path.rpartition("/")[0]
+        for dots, module, plain in _IMPORT.findall(content):
+            imported[folder if dots else "", len(dots), (module or plain).decode()] += 1
+        if _METHOD.search(content):
+            found += [(path, each) for each in interfaces(parsed(content), path=path)]
+    roots = source_roots(paths, imported)
+    importers = _importers(imported, Names(roots))
+    return Seen(
+        interfaces=tuple(_placed(path, each, Names(roots), importers) for path, each in found),
+        source_roots=roots,
+        has_tests=any(re.search(r"(?:^|/)(?:test_[^/]*|[^/]*_test)\.py$", path) for path in paths),
+    )
+
+
+def parsed(content: bytes) -> ast.Module:
+    """The tree of a file; an empty one where there is no reading it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of other people's escapes, which are not ours to mention
+        try:
+            return ast.parse(decode(content))
+        except (SyntaxError, ValueError, RecursionError, Undecodable):
+            return ast.Module(body=[], type_ignores=[])
+
+
+def interfaces(tree: ast.Module, *, path: str) -> Iterator[Interface]:
+    """The handling methods in a file, each with the classes that have it with the same parameters."""
+    groups: dict[tuple[str, tuple[str, ...]], list[tuple[str, Function]]] = {}
+    for name, node in classes(tree):
+        for method, function in methods(node).items():
+            taken = parameters(function)
+            if _NAME.fullmatch(method) and taken and not any(each.startswith("*") for each in taken):
+                groups.setdefault((method, taken), []).append((name, function))
+    for (method, taken), several in groups.items():
+        first = several[0][1]
+        arguments = [*first.args.posonlyargs, *first.args.args, *first.args.kwonlyargs]
+        yield Interface(
+            module="",
+            path=path,
+            method=method,
+            parameters=taken,
+            annotations=tuple(dotted(each.annotation) for each in arguments if each.arg not in _ONES_OWN),
+            returns=None if first.returns is None else ast.unparse(first.returns),
+            classes=tuple(name for name, _ in several),
+        )
+
+
+def source_roots(paths: Iterable[str], imported: Counter[tuple[str, int, str]]) -> tuple[str, ...]:
+    """The root, and each folder of it whose contents are imported without its own name, such as `src`."""
+    tops = Counter[str]()
+    for (_, dots, module), count in imported.items():
+        if not dots:
+            tops[module.partition(".")[0]] += count
+    inside: dict[str, set[str]] = {}
+    for path in paths:
+        first, _, rest = path.partition("/")
+        if rest:
+            inside.setdefault(first, set()).add(rest.partition("/")[0].removesuffix(".py"))
+    own = {path.partition("/")[0].removesuffix(".py") for path in paths}
+    roots = [
+        folder
+        for folder, names in sorted(inside.items())
+        if "__init__" not in names and sum(tops[each] for each in names - own) > tops[folder]
+    ]
+    return (".", *roots)
+
+
+def _importers(imported: Counter[tuple[str, int, str]], names: Names) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for (folder, dots, module), count in imported.items():
+        absolute = names.absolute(f"{folder}/__init__.py", module, dots) if dots else module
+        if absolute:
+            counts[absolute] += count
+    return counts
+
+
+def _placed(path: str, found: Interface, names: Names, importers: Counter[str]) -> Interface:
+    known = names.of(path)
+    best = max(known, key=lambda each: importers[each], default="")
+    return msgspec.structs.replace(found, module=best, importers=importers[best])
+
+
+def pairs(
+    seen: Iterable[Interface], *, legacy: str | None, canonical: str | None
+) -> list[tuple[Interface, Interface]]:
+    """Legacy and canonical interfaces that go together, best first; of given modules only theirs."""
+    ranked = sorted(seen, key=lambda each: (-len(each.classes), -each.importers, each.module, each.method))
+    olds = [each for each in ranked if each.module and legacy in (None, each.module)]
+    news = [each for each in ranked if each.module and canonical in (None, each.module)]
+    both = [
+        (old, new)
+        for old in olds[:_CONSIDERED]
+        for new in news[:_CONSIDERED]
+        if old.module != new.module
+        if (old.method, old.parameters) != (new.method, new.parameters)
+        if (legacy and canonical) or _score(old, new) > 0
+    ]
+    return sorted(both, key=lambda pair: (-_score(*pair), pair[0].module, pair[1].module))
+
+
+def _score(old: Interface, new: Interface) -> float:
+    """How likely this is the pair; zero without names in common. Tells the sides by what is returned."""
+    shared = len(set(old.classes) & set(new.classes))
+    arguments = len(set(old.parameters) & set(new.parameters))
+    if not shared and not (arguments and min(len(old.classes), len(new.classes)) > 1):
+        return 0
+    sides = (new.returns == "bool") - (old.returns == "bool") + (old.returns in (None, "None"))
+    sides += new.method.startswith(old.method) and new.method != old.method
+    sides += len(new.parameters) > len(old.parameters)
+    sides += new.importers > old.importers
+    return shared * 2 + arguments + sides * 3 + min(old.importers, new.importers, 10) / 10

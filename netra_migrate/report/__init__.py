@@ -1,0 +1,1 @@
+"""What people and machines get to see: tables, JSON, SARIF, one HTML file, the dashboard. Decides nothing."""

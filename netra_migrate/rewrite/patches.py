@@ -1,0 +1,156 @@
+"""Dotted paths in strings that code acts on: patches, dynamic imports, `sys.modules`, loggers, registries.
+
+A path is rewritten only to one that exists afterwards; a patch of something that does not exist patches nothing.
+Strings that are only words are left to people.
+"""
+
+import re
+
+import libcst as cst
+
+from netra_migrate.rewrite.code import dotted, literal
+from netra_migrate.rewrite.names import Place
+from netra_migrate.rewrite.work import Work
+
+_ACTING = frozenset(
+    {
+        "patch",
+        "object",
+        "multiple",
+        "dict",
+        "setattr",
+        "delattr",
+        "setitem",
+        "delitem",
+        "import_module",
+        "__import__",
+        "find_spec",
+        "importorskip",
+        "import_string",
+        "resolve_name",
+        "reload",
+        "getLogger",
+        "at_level",
+        "set_level",
+        "pop",
+        "get",
+        "locate",
+        "import_from_string",
+        "module_loading",
+    }
+)
+_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::[A-Za-z_]\w*(?:\.\w+)*)?")
+
+
+def take_patches(work: Work) -> None:
+    """Rewrite or refuse each string that is a dotted path into the legacy side."""
+    if work.names.only_adapters:
+        return
+    for string in work.code.all(cst.SimpleString):
+        value = literal(string)
+        if value is None or not _PATH.fullmatch(value):
+            continue
+        place = work.names.place(value.replace(":", "."))
+        if place is None:
+            continue
+        _path(work, string, value, place)
+    _formatted(work)
+
+
+def _path(work: Work, string: cst.SimpleString, value: str, place: Place) -> None:
+    acting = _acting(work, string)
+    shim = place.module != work.names.legacy_module
+    if shim and (place.symbol is None or not acting):
+        return
+    new = _target(work, value)
+    if shim and work.names.importable(value):
+        new = _member(work, value)  # what that module calls it is still there
+    if new is not None and (work.names.importable(new.replace(":", ".")) or place.symbol is None):
+        if acting or place.symbol is not None:
+            _write(work, string, new)
+    elif place.symbol and work.names.adapted(place.symbol):
+        return
+    elif acting:
+        said = f"`{new}` does not exist" if new else "the path has no counterpart"
+        work.refuse(string, f"`{value}` would be a dead patch target, for {said}: name one that exists.")
+
+
+def _acting(work: Work, string: cst.SimpleString) -> bool:
+    """Whether code acts on the string, rather than shows it."""
+    code = work.code
+    for holder in code.ancestors(string):
+        if isinstance(holder, cst.Call):
+            return (dotted(holder.func) or code.source(holder.func)).rpartition(".")[2] in _ACTING
+        if isinstance(holder, cst.Subscript | cst.Comparison):
+            return "sys.modules" in code.source(holder)
+        if isinstance(holder, cst.BaseStatement | cst.BaseSmallStatement):
+            return False
+    return False
+
+
+def _target(work: Work, value: str) -> str | None:
+    """The path that takes the place of another, or None."""
+    names, configuration = work.names, work.configuration
+    place = names.place(value.replace(":", "."))
+    if place is None:
+        return None
+    if place.symbol is None:
+        return configuration.canonical.module
+    target = names.moved(place.symbol)
+    if target is None and names.target(place.symbol) is not None:
+        return None
+    module, _, last = (target.to if target and target.to else names.canonical(place.symbol)).rpartition(".")
+    rest = list(place.rest)
+    if rest and rest[0] == configuration.legacy.method:
+        rest[0] = configuration.canonical.method
+    return module + (":" if ":" in value else ".") + ".".join([last, *rest])
+
+
+def _member(work: Work, value: str) -> str:
+    method = work.configuration.legacy.method
+    before, _, last = value.rpartition(".")
+    return f"{before}.{work.configuration.canonical.method}" if last == method else value
+
+
+def _write(work: Work, string: cst.SimpleString, new: str) -> None:
+    start, end = work.code.span(string)
+    size = len(string.quote)
+    work.edits.add(start + len(string.prefix) + size, end - size, new, "patch")
+
+
+def take_methods_by_name(work: Work, known: dict[cst.CSTNode, bool]) -> None:
+    """`patch.object(Handler, "handle")`, `hasattr(handler, "handle")`: the name of the method as a string.
+
+    `known`: first arguments of calls, to whether they are handlers or their classes.
+    """
+    legacy, canonical = work.configuration.legacy.method, work.configuration.canonical.method
+    for call in work.code.all(cst.Call):
+        if len(call.args) < 2 or literal(call.args[1].value) != legacy or not known.get(call.args[0].value):
+            continue
+        string = call.args[1].value
+        last = (dotted(call.func) or "").rpartition(".")[2]
+        if last in ("object", "setattr", "delattr", "hasattr", "spy") and isinstance(
+            string, cst.SimpleString
+        ):
+            _write(work, string, canonical)
+        elif last == "getattr":
+            work.refuse(
+                call,
+                f'`getattr(…, "{legacy}")` hides the call: call `{canonical}` with its arguments.',
+                can_adapt=True,
+            )
+
+
+def _formatted(work: Work) -> None:
+    """Format strings that hold a path or an import cannot be followed."""
+    module = work.names.legacy_module
+    for text in work.code.all(cst.FormattedStringText):
+        if module not in text.value:
+            continue
+        whole = work.code.within(text, cst.FormattedString)
+        holder = work.code.within(text, cst.Call)
+        called = (dotted(holder.func) or "").rpartition(".")[2] if isinstance(holder, cst.Call) else ""
+        if re.search(rf"\b(from|import)\s+{re.escape(module)}\b", text.value) or called in _ACTING:
+            work.refuse(
+                whole or text, f"`{module}` stands in a format string that code acts on: write the name out."
+            )

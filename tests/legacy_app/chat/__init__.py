@@ -1,0 +1,1 @@
+"""A chat service with agents, halfway from its first socket handlers to its second."""

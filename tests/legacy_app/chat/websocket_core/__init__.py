@@ -1,0 +1,1 @@
+"""Canonical socket handling: Netra's gateway and handlers."""
