@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from difflib import SequenceMatcher
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import msgspec
 
@@ -30,10 +30,18 @@ class Sides(msgspec.Struct, frozen=True):
 
     def target(self, name: str) -> Target:
         """What a legacy symbol becomes; undecided, with what to write, where nobody can know."""
+        symbol = next((each for each in self.legacy if each.name == name), None)
+        found = self._decided(name, symbol)
+        if symbol is None or not found.decided:
+            return found
+        return msgspec.structs.replace(
+            found, constructor=tuple(_positional(symbol.constructor)), message_types=symbol.message_types
+        )
+
+    def _decided(self, name: str, symbol: Symbol | None) -> Target:
         rule = self.configuration.symbols.get(name)
         if rule is not None:
             return _ruled(name, rule, self)
-        symbol = next((each for each in self.legacy if each.name == name), None)
         if symbol is None:
             return _open(name, f"{self.configuration.legacy.module} has no such name; {_say(name, '')}")
         if symbol.kind == "import":
@@ -98,8 +106,14 @@ def _ruled(name: str, rule: SymbolRule, sides: Sides) -> Target:
         drop=rule.drop,
         rename=rule.rename,
         add=rule.add,
+        imports=rule.imports,
         reason=rule.reason or "migration.toml says so",
     )
+
+
+def _positional(parameters: Iterable[str]) -> Iterable[str]:
+    """Those that an argument without a name can mean for certain."""
+    return takewhile(lambda each: not each.startswith("*"), parameters)
 
 
 def _handed_on(symbol: Symbol, sides: Sides) -> Target:

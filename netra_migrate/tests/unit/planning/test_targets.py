@@ -28,7 +28,11 @@ def target(name: str, configuration: Configuration = CONFIGURATION, **texts: str
 def test_same_where_both_sides_agree() -> None:
     """Name, bases, constructor and message types; values by name alone."""
     assert target("Ping") == Target(
-        symbol="Ping", decision=Decision.SAME, to="app.new.Ping", reason="both sides agree"
+        symbol="Ping",
+        decision=Decision.SAME,
+        to="app.new.Ping",
+        message_types=("ping",),
+        reason="both sides agree",
     )
     assert target("LIMIT").to == "app.new.LIMIT"
 
@@ -43,6 +47,12 @@ def test_a_name_alone_is_not_the_same() -> None:
         'say [symbols.Start] decision = "renamed", to = "app.new.Start", drop = ["supervisor","db"] '
         "(nearest: Start, StartRun)",
     )
+
+
+def test_arguments_without_a_name_are_known_up_to_a_star() -> None:
+    """What comes behind `*args` cannot be meant by its place."""
+    old = "class Start:\n    def __init__(self, hub, *rest, db=None, **more): ..."
+    assert target("Start", ruled(Start=SymbolRule(to="StartRun")), old=old).constructor == ("hub",)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +140,8 @@ def test_rules_decide() -> None:
         drop=("db",),
         rename={"supervisor": "hub"},
         add={"n": "1"},
+        constructor=("supervisor", "db"),
+        message_types=("start",),
         reason="why",
     )
     assert target("Start", ruled(Start=SymbolRule(drop=("db",)))).to == "app.new.Start"
