@@ -15,7 +15,7 @@ from netra_migrate.domain.survey import Symbol
 from netra_migrate.planning.guessing import Interface, look, pairs, parsed
 from netra_migrate.planning.targets import Sides, base_symbols, candidates
 from netra_migrate.scan.handlers import read_handlers, settle
-from netra_migrate.scan.symbols import public_symbols
+from netra_migrate.scan.symbols import module_symbols
 from netra_migrate.scan.syntax import block, last, resolver
 from netra_migrate.sources.files import read
 from netra_migrate.sources.naming import Names
@@ -79,7 +79,11 @@ def _side(root: Path, interface: Interface, configuration: Configuration) -> Sid
     handlers = read_handlers(
         tree, path=interface.path, module=interface.module, resolve=resolve, configuration=configuration
     )
-    symbols = public_symbols(tree, module=interface.module, resolve=resolve)
+    symbols = tuple(
+        each
+        for each in module_symbols(tree, module=interface.module, resolve=resolve)
+        if not each.name.startswith("_")
+    )
     annotations = tuple(None if each is None else known(each) for each in interface.annotations)
     return Side(interface, symbols, settle(handlers), annotations)
 

@@ -11,6 +11,7 @@ from netra_migrate.domain.references import Form, Reference, Side
 from netra_migrate.domain.survey import Survey
 from netra_migrate.planning.order import estate, steps
 from netra_migrate.planning.targets import Sides, base_symbols, check_rules
+from netra_migrate.scan.symbols import is_dunder
 from netra_migrate.sources.naming import Names
 
 _HELD = ("class", "function", "value")
@@ -41,7 +42,14 @@ def plan(survey: Survey, configuration: Configuration) -> Plan:
 
 
 def _held(survey: Survey) -> set[str]:
-    return {each.name for each in survey.legacy if each.kind in _HELD}
+    return {each.name for each in survey.legacy if each.kind in _HELD and not each.name.startswith("_")}
+
+
+def _starred(survey: Survey) -> set[str]:
+    """What a star brings, with the names that the module itself took from others."""
+    return _held(survey) | {
+        each.name for each in survey.legacy if each.kind == "import" and "." in "".join(each.bases[:1])
+    }
 
 
 def _used(survey: Survey, configuration: Configuration) -> dict[str, list[Reference]]:
@@ -55,8 +63,8 @@ def _used(survey: Survey, configuration: Configuration) -> dict[str, list[Refere
         dead = each.form is Form.PATCH and each.exists is False
         own = configuration.legacy.module in names_of.of(each.path)
         if each.binds and not dead and not own and each.path.endswith(".py"):
-            for symbol in each.symbols:
-                names = _held(survey) if symbol == "*" else {symbol.partition(".")[0]}
+            for symbol in (symbol for symbol in each.symbols if not is_dunder(symbol.partition(".")[0])):
+                names = _starred(survey) if symbol == "*" else {symbol.partition(".")[0]}
                 for name in names:
                     found[name].append(each)
     return found

@@ -187,7 +187,8 @@ def _star(work: Work, statement: cst.ImportFrom, module: str) -> None:
     strange = sorted(
         name for name in free - set(handed) if not re.fullmatch(r"__\w+__|reveal_type|WindowsError", name)
     )
-    if strange:
+    # All names of the legacy module are known; a shim may hand on others as well.
+    if strange and module != work.configuration.legacy.module:
         work.refuse(statement, f"`{strange[0]}` may come from the star import: name it in an import.")
         return
     known = names.modules.get(code.module, {})

@@ -19,6 +19,7 @@ from netra_migrate.scan.syntax import (
     dotted,
     last,
     methods,
+    nodes,
     resolver,
     type_of_function,
 )
@@ -40,7 +41,7 @@ def read_calls(
     Calls on loggers and on objects of the standard library are not candidates.
     """
     names = frozenset((configuration.legacy.method, configuration.canonical.method))
-    if not any(isinstance(each, ast.Attribute) and each.attr in names for each in ast.walk(tree)):
+    if not any(isinstance(each, ast.Attribute) and each.attr in names for each in nodes(tree)):
         return ()  # most files, which need not be understood
     known = resolver(tree, module=module, resolve=resolve)
     nested = {id(node): f"{module}.{name}" for name, node in classes(tree)}

@@ -22,6 +22,7 @@ from netra_migrate.scan.syntax import (
     dotted,
     last,
     methods,
+    nodes,
     parameters,
     resolver,
 )
@@ -71,12 +72,11 @@ def read_handlers(
     if not found:
         return ()
     values = enum_values(tree)
-    nodes = list(ast.walk(tree))  # walking costs more than all that is done with it
     by_class: dict[str, list[str]] = {}
-    for message_type, handler, _ in registered(nodes, values=values, resolve=known):
+    for message_type, handler, _ in registered(nodes(tree), values=values, resolve=known):
         by_class.setdefault(handler, []).append(message_type)
     names = (configuration.legacy.method, configuration.canonical.method)
-    calls = any(isinstance(each, ast.Attribute) and each.attr in names for each in nodes)
+    calls = any(isinstance(each, ast.Attribute) and each.attr in names for each in nodes(tree))
     file = _File(path, module, known, configuration, functions_of(tree), values, by_class, calls)
     read = (_read_class(node, name=name, file=file) for name, node in found)
     return tuple(each for each in read if each is not None)
@@ -87,7 +87,7 @@ def registrations(tree: ast.Module, *, path: str, module: str, resolve: Resolve)
     known = resolver(tree, module=module, resolve=resolve)
     return tuple(
         Claim(message_type=message_type, handler=handler, path=path, line=line)
-        for message_type, handler, line in registered(ast.walk(tree), values=enum_values(tree), resolve=known)
+        for message_type, handler, line in registered(nodes(tree), values=enum_values(tree), resolve=known)
     )
 
 

@@ -160,7 +160,12 @@ def registered(
     nodes: Iterable[ast.AST], *, values: Values, resolve: Callable[[str], str]
 ) -> list[tuple[str, str, int]]:
     """`register("x", Handler)`, `{"x": Handler()}` and `handlers["x"] = Handler`: type, class, line."""
-    found = (each for node in nodes for each in _registered(node, values, resolve))
+    found = (
+        each
+        for node in nodes
+        if isinstance(node, ast.Call | ast.Dict | ast.Assign)
+        for each in _registered(node, values, resolve)
+    )
     return sorted(found, key=lambda each: each[2])
 
 

@@ -12,7 +12,7 @@ from netra_migrate.scan.handlers import read_handlers, registrations
 from netra_migrate.scan.notebooks import read_notebook
 from netra_migrate.scan.parsing import Broken, parse
 from netra_migrate.scan.reducing import pruned, reduced
-from netra_migrate.scan.symbols import public_symbols
+from netra_migrate.scan.symbols import module_symbols
 from netra_migrate.scan.text import Text
 from netra_migrate.scan.visiting import Visitor
 from netra_migrate.scan.wording import Wording
@@ -114,7 +114,7 @@ class Reader:
     def _symbols(self, path: str, tree: ast.Module, local: dict[str, str]) -> tuple:  # type: ignore[type-arg]
         if all(path != each.path for each in self._aim.sought):
             return ()
-        return public_symbols(tree, module=self._module(path), resolve=_resolver(local))
+        return module_symbols(tree, module=self._module(path), resolve=_resolver(local))
 
     def _module(self, path: str) -> str:
         """The name of the configuration for the two modules, else that of the longest source root."""

@@ -1,4 +1,4 @@
-"""The public names of a module: what its importers can take from it. Pure."""
+"""The names of a module: what its importers can take from it, private ones too. Pure."""
 
 import ast
 from collections.abc import Iterator
@@ -10,24 +10,28 @@ from netra_migrate.scan.message_types import Values, claimed, enum_values, regis
 from netra_migrate.scan.syntax import Resolve, block, constructor, dotted, parameters, resolver
 
 
-def public_symbols(tree: ast.Module, *, module: str, resolve: Resolve) -> tuple[Symbol, ...]:
-    """Public names in the order of the text: classes, functions, values, and imports it hands on.
+def module_symbols(tree: ast.Module, *, module: str, resolve: Resolve) -> tuple[Symbol, ...]:
+    """Names in the order of the text: classes, functions, values, and imports it hands on.
 
-    A name is public that does not start with `_` or stands in `__all__`. A class without a constructor
+    Names that Python gives every module are left out. A class without a constructor
     has that of its base in the same module; `constructor` of a function are its parameters, and `bases`
     of an import is the absolute name it has where it comes from.
     """
     known = resolver(tree, module=module, resolve=resolve)
     values = enum_values(tree)
-    named = exported(tree) or ()
     found: dict[str, Symbol] = {}
     for statement in block(tree.body):
         for symbol in _symbols(statement, known, values):
             found[symbol.name] = symbol
     for message_type, handler, _ in registered(ast.walk(tree), values=values, resolve=known):
         _claim(found, handler.removeprefix(f"{module}."), message_type)
-    public = (each for each in _inherit(found, module) if each.name in named or each.name[0] != "_")
-    return tuple(sorted(public, key=lambda each: (each.line, each.name)))
+    own = (each for each in _inherit(found, module) if not is_dunder(each.name))
+    return tuple(sorted(own, key=lambda each: (each.line, each.name)))
+
+
+def is_dunder(name: str) -> bool:
+    """Whether a name is Python's own, such as `__dict__`."""
+    return name.startswith("__") and name.endswith("__")
 
 
 def exported(tree: ast.Module) -> tuple[str, ...] | None:

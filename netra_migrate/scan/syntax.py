@@ -1,12 +1,36 @@
 """Small readings of syntax trees that several scans share. Pure; never looks at files."""
 
 import ast
+import functools
 from collections.abc import Callable, Iterator
 
 type_of_function = (ast.FunctionDef, ast.AsyncFunctionDef)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Resolve = Callable[[str], str]
 """A dotted name as a file writes it, to the absolute one; names it does not know come back as they are."""
+
+
+_SILENT = frozenset(("ctx", "op", "ops", "type_comment", "kind", "conversion"))
+"""Fields with nothing to find in them, though every name and attribute has one: half of what `ast.walk` gives."""
+
+
+@functools.lru_cache(maxsize=1)
+def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """All of a tree but contexts and operators, outer before inner; kept for the next reader of the same tree."""
+    found: list[ast.AST] = [tree]
+    for node in found:
+        for field in _fields(type(node)):
+            value = getattr(node, field, None)
+            if isinstance(value, ast.AST):
+                found.append(value)
+            elif isinstance(value, list):
+                found += [each for each in value if isinstance(each, ast.AST)]
+    return tuple(found)
+
+
+@functools.cache
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    return tuple(field for field in kind._fields if field not in _SILENT)
 
 
 def dotted(node: ast.AST | None) -> str | None:

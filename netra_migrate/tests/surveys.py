@@ -9,7 +9,7 @@ from netra_migrate.domain.references import Context, Form, Reference, Side
 from netra_migrate.domain.survey import Survey, Symbol
 from netra_migrate.scan.cycles import cycles
 from netra_migrate.scan.handlers import read_handlers, settle
-from netra_migrate.scan.symbols import public_symbols
+from netra_migrate.scan.symbols import module_symbols
 from netra_migrate.tests.scanning import CONFIGURATION, names, tree
 
 OLD = """
@@ -107,4 +107,4 @@ def _handlers(module: str, text: str, configuration: Configuration) -> tuple[Han
 
 
 def _symbols(module: str, text: str) -> tuple[Symbol, ...]:
-    return public_symbols(tree(text), module=module, resolve=names(Message="app.schemas.Message"))
+    return module_symbols(tree(text), module=module, resolve=names(Message="app.schemas.Message"))

@@ -130,6 +130,11 @@ def test_patched_attributes_are_of_their_class() -> None:
     assert [each.symbol for each in made.open_questions] == ["Start"]
 
 
+def test_what_every_module_has_needs_no_decision() -> None:
+    """`patch.dict("app.old.__dict__", …)` is about the module."""
+    assert plan(survey(uses("a.py", "__dict__", form=Form.PATCH)), CONFIGURATION).open_questions == ()
+
+
 def test_rules_decide() -> None:
     """Names without a dot are of the canonical module."""
     rule = SymbolRule(to="StartRun", drop=("db",), rename={"supervisor": "hub"}, add={"n": "1"}, reason="why")

@@ -1,19 +1,19 @@
 import pytest
 
 from netra_migrate.domain.survey import Symbol
-from netra_migrate.scan.symbols import exported, public_symbols
+from netra_migrate.scan.symbols import exported, module_symbols
 from netra_migrate.tests.scanning import names, tree
 
 
 def read(text: str) -> tuple[Symbol, ...]:
     """The public names of a text."""
-    return public_symbols(
+    return module_symbols(
         tree(text), module="app.old", resolve=names(Message="app.schemas.Message", json="json")
     )
 
 
 def test_all_kinds_of_names() -> None:
-    """In the order of the text; private names only where __all__ has them."""
+    """In the order of the text, private ones too, for importers take them; not Python's own."""
     text = """
     from __future__ import annotations
     import json
@@ -44,8 +44,10 @@ def test_all_kinds_of_names() -> None:
         Symbol(name="A", kind="value", line=6),
         Symbol(name="B", kind="value", line=6),
         Symbol(name="kept", kind="value", line=7),
+        Symbol(name="_private", kind="value", line=8),
         Symbol(name="_exported", kind="value", line=9),
         Symbol(name="make", kind="function", line=11, constructor=("supervisor", "db")),
+        Symbol(name="_Base", kind="class", line=12, constructor=("hub",)),
         Symbol(
             name="Start",
             kind="class",
