@@ -4,25 +4,21 @@ An outage can be staged: a feed that is away loses what it publishes and hears n
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable
+from typing import Any
 
-from netra_backend.domain.events import Event
-from netra_backend.domain.ids import Owner, RunId, ThreadId
-from netra_backend.domain.ports import Sink
-from netra_backend.protocol.frames import event_frame
+from netra_backend.domain.ids import Owner, RunId
+from netra_backend.testing.memory.listeners import Listeners
 from netra_backend.testing.memory.state import Memory
 
 
-class MemoryFeed:
+class MemoryFeed(Listeners):
     """See `domain.ports.Feed`."""
 
     def __init__(self, memory: Memory) -> None:
+        super().__init__()
         self._memory = memory
-        self._sinks: dict[Owner, dict[int, Sink]] = {}
         self._healthy = True
-        self._doubt: list[Callable[[], None]] = []
-        self._work: list[Callable[[], None]] = []
-        self._stop: list[Callable[[RunId], None]] = []
         memory.feeds.append(self)
 
     @property
@@ -37,71 +33,19 @@ class MemoryFeed:
     def come_back(self) -> None:
         """End the outage: everybody doubts, since this feed's messages were lost as well."""
         self._healthy = True
-        self._everybody(lambda feed: _call(feed._doubt))
-
-    async def attach(self, owner: Owner, sink: Sink) -> None:
-        """See the port."""
-        self._sinks.setdefault(owner, {})[id(sink)] = sink
-
-    async def detach(self, owner: Owner, sink: Sink) -> None:
-        """See the port."""
-        sinks = self._sinks.get(owner, {})
-        sinks.pop(id(sink), None)
-        if not sinks:
-            self._sinks.pop(owner, None)
-
-    def publish(self, owner: Owner, events: Sequence[Event]) -> None:
-        """See the port."""
-        if events:
-            first, frames = events[0].seq, [event_frame(event) for event in events]
-            self.tell(owner, lambda sink: sink.on_events(first, frames))
-
-    def typing(self, owner: Owner, thread_id: ThreadId, source: str, *, active: bool) -> None:
-        """See the port."""
-        self.tell(owner, lambda sink: sink.on_typing(thread_id, source, active))
-
-    def revoke(self, owner: Owner) -> None:
-        """See the port."""
-        self.tell(owner, lambda sink: sink.on_revoked())
+        self._everybody(lambda feed: feed.doubted())
 
     def work(self) -> None:
         """See the port."""
-        self._everybody(lambda feed: _call(feed._work))
+        self._everybody(lambda feed: feed.worked())
 
     def stop(self, run_id: RunId) -> None:
         """See the port."""
-        self._everybody(lambda feed: [callback(run_id) for callback in feed._stop])
+        self._everybody(lambda feed: feed.stopped(run_id))
 
-    def owners(self) -> Collection[Owner]:
-        """See the port."""
-        return list(self._sinks)
-
-    def beat(self, heads: Mapping[Owner, int | None]) -> None:
-        """See the port."""
-        for owner, head in heads.items():
-            for sink in [*self._sinks.get(owner, {}).values()]:
-                sink.on_head(head)
-
-    def on_doubt(self, callback: Callable[[], None]) -> None:
-        """See the port."""
-        self._doubt = [callback]
-
-    def on_work(self, callback: Callable[[], None]) -> None:
-        """See the port."""
-        self._work = [callback]
-
-    def on_stop(self, callback: Callable[[RunId], None]) -> None:
-        """See the port."""
-        self._stop = [callback]
-
-    def tell(self, owner: Owner, notice: Callable[[Sink], None]) -> None:
-        """Give every listener of `owner`, on every feed, a notice; in order, after this returns."""
-
-        def deliver(feed: MemoryFeed) -> None:
-            for sink in [*feed._sinks.get(owner, {}).values()]:
-                notice(sink)
-
-        self._everybody(deliver)
+    def tell(self, owner: Owner, method: str, *arguments: Any) -> None:
+        """Tell every listener of `owner`, on every feed; in order, after this returns."""
+        self._everybody(lambda feed: feed.tell_here(owner, method, *arguments))
 
     def _everybody(self, deliver: Callable[["MemoryFeed"], object]) -> None:
         if self._healthy:
@@ -111,8 +55,3 @@ class MemoryFeed:
         for feed in self._memory.feeds:
             if feed.healthy:
                 deliver(feed)
-
-
-def _call(callbacks: Sequence[Callable[[], None]]) -> None:
-    for callback in callbacks:
-        callback()

@@ -18,7 +18,7 @@ class MemoryLiveText:
             return
         offset = len(text) - new
         self._memory.texts[owner, message_id] = text
-        self._feed.tell(owner, lambda sink: sink.on_delta(thread_id, message_id, offset, text[offset:]))
+        self._feed.tell(owner, "on_delta", thread_id, message_id, offset, text[offset:])
 
     async def snapshot(self, owner: Owner, message_id: MessageId) -> str | None:
         """See the port."""

@@ -4,13 +4,10 @@ It drops, repeats, delays (and so reorders), goes away, comes back, and forgets 
 listens in the publishing process is told at once, as the real feed does.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from netra_backend.domain.events import Event
 from netra_backend.domain.ids import MessageId, Owner, RunId, ThreadId
-from netra_backend.domain.ports import Sink
-from netra_backend.protocol.frames import event_frame
+from netra_backend.testing.memory.listeners import Listeners
 from netra_backend.testing.simulation.loop import Process
 from netra_backend.testing.simulation.weather import Weather
 
@@ -60,16 +57,13 @@ class Valkey:
             feed.process.soon(feed.take, *message, delay=weather.long(LATE_S))
 
 
-class SimulatedFeed:
+class SimulatedFeed(Listeners):
     """See `domain.ports.Feed`."""
 
     def __init__(self, process: Process, valkey: Valkey) -> None:
+        super().__init__()
         self.process = process
         self.valkey = valkey
-        self._sinks: dict[Owner, dict[int, Sink]] = {}
-        self._doubted: Callable[[], None] = _nothing
-        self._worked: Callable[[], None] = _nothing
-        self._stopped: Callable[[RunId], None] = _nothing
         valkey.feeds.append(self)
 
     @property
@@ -77,79 +71,33 @@ class SimulatedFeed:
         """See the port."""
         return self.valkey.up
 
-    async def attach(self, owner: Owner, sink: Sink) -> None:
-        """See the port."""
-        self._sinks.setdefault(owner, {})[id(sink)] = sink
-
-    async def detach(self, owner: Owner, sink: Sink) -> None:
-        """See the port."""
-        sinks = self._sinks.get(owner, {})
-        sinks.pop(id(sink), None)
-        if not sinks:
-            self._sinks.pop(owner, None)
-
-    def publish(self, owner: Owner, events: Sequence[Event]) -> None:
-        """See the port."""
-        if events:
-            self.tell(owner, "on_events", events[0].seq, [event_frame(event) for event in events])
-
-    def typing(self, owner: Owner, thread_id: ThreadId, source: str, *, active: bool) -> None:
-        """See the port."""
-        self.tell(owner, "on_typing", thread_id, source, active)
-
-    def revoke(self, owner: Owner) -> None:
-        """See the port."""
-        self.tell(owner, "on_revoked")
-
     def work(self) -> None:
         """See the port."""
-        self._worked()
+        self.worked()
         self.valkey.send(self, None, "work")
 
     def stop(self, run_id: RunId) -> None:
         """See the port."""
-        self._stopped(run_id)
+        self.stopped(run_id)
         self.valkey.send(self, None, "stop", run_id)
-
-    def owners(self) -> Collection[Owner]:
-        """See the port."""
-        return list(self._sinks)
-
-    def beat(self, heads: Mapping[Owner, int | None]) -> None:
-        """See the port."""
-        for owner, head in heads.items():
-            self.take(owner, "on_head", head)
-
-    def on_doubt(self, callback: Callable[[], None]) -> None:
-        """See the port."""
-        self._doubted = callback
-
-    def on_work(self, callback: Callable[[], None]) -> None:
-        """See the port."""
-        self._worked = callback
-
-    def on_stop(self, callback: Callable[[RunId], None]) -> None:
-        """See the port."""
-        self._stopped = callback
 
     def doubt(self) -> None:
         """The connection was lost, or is new."""
-        self._doubted()
+        self.doubted()
 
     def tell(self, owner: Owner, method: str, *arguments: Any) -> None:
-        """Call a method of every listener of `owner`, here and elsewhere."""
-        self.take(owner, method, *arguments)
+        """Tell every listener of `owner`: those here at once."""
+        self.tell_here(owner, method, *arguments)
         self.valkey.send(self, owner, method, *arguments)
 
     def take(self, owner: Owner | None, method: str, *arguments: Any) -> None:
         """A message came."""
         if owner is not None:
-            for sink in tuple(self._sinks.get(owner, {}).values()):
-                getattr(sink, method)(*arguments)
+            self.tell_here(owner, method, *arguments)
         elif method == "work":
-            self._worked()
+            self.worked()
         else:
-            self._stopped(*arguments)
+            self.stopped(*arguments)
 
 
 class SimulatedLiveText:
@@ -183,7 +131,3 @@ class SimulatedLiveText:
 def _answer(answer: Any, valkey: Valkey, key: tuple[Owner, MessageId]) -> None:
     if not answer.done():
         answer.set_result(valkey.texts.get(key) if valkey.up else None)
-
-
-def _nothing(*_: object) -> None:
-    """Nobody has asked to be told."""

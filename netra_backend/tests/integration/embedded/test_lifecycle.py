@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from netra_backend.embedded import EmbeddedError
+from netra_backend.embedded import EmbeddedError, lifecycle
+from netra_backend.embedded.folder import ServerFolder
 from netra_backend.embedded.tcp import free_port, is_free
 from netra_backend.tests.integration.embedded.support import (
     POSTGRES,
@@ -169,6 +170,24 @@ async def test_a_left_over_pid_of_a_stranger_is_ignored(server: Make, kind: Kind
     finally:
         stranger.kill()
         await stranger.wait()
+
+
+async def test_a_recorded_stranger_is_not_attached_to(
+    server: Make, kind: Kind, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes while the owner is about to start waits for it, whatever an earlier one recorded."""
+    first = server(kind)
+    address = await first.start()
+    await first.stop()
+    (folder / "running.json").write_text(f'{{"pid": {os.getpid()}, "port": {address.port}}}')
+    owner = ServerFolder(folder, kind.marker).try_lock()
+    assert owner is not None
+    monkeypatch.setattr(lifecycle, "_START_SECONDS", 0.1)
+    try:
+        with pytest.raises(EmbeddedError, match="Another process holds"):
+            await server(kind).start()
+    finally:
+        os.close(owner)
 
 
 async def test_a_taken_remembered_port_is_replaced(server: Make, kind: Kind) -> None:

@@ -2,9 +2,12 @@
 
 import asyncio
 import itertools
+from uuid import UUID
 
+import asyncpg
 import pytest
 
+from netra_backend.chaos.recording import Sent
 from netra_backend.tests.integration.faults.scenes import Scene, Stage, attempts, end_of, frames, within
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -85,4 +88,14 @@ async def test_fault_05_a_worker_that_drains_finishes_or_hands_over(stage: Stage
     events = await scene.events(going_on)
     assert attempts(events) == [1, 2]
     assert end_of(events)["message"]["content"] == "first last"
+    assert await deaths(stage, going_on) == 0
     await scene.kept()
+
+
+async def deaths(stage: Stage, sent: Sent) -> int:
+    """How many workers are thought to have died of a run: those that let its lease lapse."""
+    connection = await asyncpg.connect(stage.stack.owner_url)
+    try:
+        return int(await connection.fetchval("SELECT deaths FROM runs WHERE id = $1", UUID(sent.run_id)))
+    finally:
+        await connection.close()

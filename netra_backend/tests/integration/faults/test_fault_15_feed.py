@@ -2,11 +2,22 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+
+import pytest
 
 from netra_backend.chaos.recording import RecordingClient
 from netra_backend.embedded.wiring import Addresses
-from netra_backend.tests.integration.faults.clients import AGENTS, PATIENCE_S, processes, users, verdict
+from netra_backend.tests.integration.faults.clients import (
+    AGENTS,
+    PATIENCE_S,
+    Users,
+    processes,
+    users,
+    verdict,
+)
 from netra_backend.tests.integration.faults.unreliable_feed import UnreliableFeed
 
 ENVIRON = {"NETRA_HEARTBEAT_S": "0.5"}
@@ -47,27 +58,37 @@ def holes_in_texts(client: RecordingClient) -> list[str]:
     return found
 
 
+Tampered = Callable[[int], AbstractAsyncContextManager[tuple[UnreliableFeed, str, Users]]]
+
+
+@pytest.fixture
+def tampered(addresses: Addresses, tmp_path: Path) -> Tampered:
+    """A gateway behind a feed that tampers by a seed; the feed, the gateway's address, users."""
+
+    @asynccontextmanager
+    async def start(seed: int) -> AsyncIterator[tuple[UnreliableFeed, str, Users]]:
+        async with (
+            UnreliableFeed(addresses.valkey_url, seed=seed) as feed,
+            processes(
+                addresses, tmp_path, agent=f"{AGENTS}:steered", environ=ENVIRON, gateways_valkey=feed.url
+            ) as stack,
+            users(stack.settings(), addresses) as people,
+        ):
+            yield feed, stack.gateways[0].url, people
+
+    return start
+
+
 async def test_fault_15_duplicate_reordered_and_dropped_feed_messages(
-    addresses: Addresses, tmp_path: Path
+    tampered: Tampered, addresses: Addresses
 ) -> None:
     """Every client gets every event, in order, over one connection, and twice only what it asked for again."""
-    async with (
-        UnreliableFeed(addresses.valkey_url, seed=15) as feed,
-        processes(
-            addresses,
-            tmp_path,
-            agent=f"{AGENTS}:steered",
-            environ=ENVIRON,
-            gateways_valkey=feed.url,
-        ) as stack,
-        users(stack.settings(), addresses) as people,
-    ):
-        urls = [stack.gateways[0].url]
+    async with tampered(15) as (feed, url, people):
         ada, eve = await people.add(), await people.add(tenant="globex")
         async with (
-            people.client(ada, urls) as one,
-            people.client(ada, urls) as two,
-            people.client(eve, urls) as three,
+            people.client(ada, [url]) as one,
+            people.client(ada, [url]) as two,
+            people.client(eve, [url]) as three,
             asyncio.timeout(PATIENCE_S),
         ):
             await asyncio.gather(*(each.connected() for each in (one, two, three)))
@@ -82,20 +103,12 @@ async def test_fault_15_duplicate_reordered_and_dropped_feed_messages(
 
 
 async def test_fault_15_a_gap_at_the_end_is_signalled_by_the_heartbeat(
-    addresses: Addresses, tmp_path: Path
+    tampered: Tampered, addresses: Addresses
 ) -> None:
     """When the feed brings nothing at all and nothing comes after it, the log is asked all the same."""
     async with (
-        UnreliableFeed(addresses.valkey_url, seed=1) as feed,
-        processes(
-            addresses,
-            tmp_path,
-            agent=f"{AGENTS}:steered",
-            environ=ENVIRON,
-            gateways_valkey=feed.url,
-        ) as stack,
-        users(stack.settings(), addresses) as people,
-        people.client(await people.add(), [stack.gateways[0].url]) as client,
+        tampered(1) as (feed, url, people),
+        people.client(await people.add(), [url]) as client,
         asyncio.timeout(PATIENCE_S),
     ):
         await client.connected()
