@@ -4,7 +4,6 @@ import asyncio
 import os
 import platform
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -28,9 +27,11 @@ from netra_backend.events.link import Address, parse_address
 from netra_backend.events.live import ValkeyLiveText
 from netra_backend.events.log import PostgresEventLog
 from netra_backend.events.operations import Operations
+from netra_backend.events.tally import Tally
 from netra_backend.events.watch import HeadWatch
 from netra_backend.http.app import create_http
 from netra_backend.http.dependencies import HttpDependencies
+from netra_backend.observability.figures import Figures
 from netra_backend.observability.metrics import Metrics, create_metrics
 from netra_backend.observability.trace import Trace
 from netra_backend.protocol.session import Limits
@@ -102,6 +103,7 @@ class Core:
     user_limits: UserLimits
     operations: Operations
     trace: Trace
+    figures: Figures
 
     async def readiness(self) -> Mapping[str, bool]:
         """Which stores answer just now."""
@@ -144,14 +146,15 @@ async def core(settings: Settings, addresses: Addresses) -> AsyncIterator[Core]:
     trace = Trace(time.time, entries=settings.trace_entries)  # noqa: TID251 - the one place
     feed = ValkeyFeed(_valkey_address(addresses), origin=new_id(), trace=trace)
     metrics = create_metrics()
+    figures = Figures(time.time)  # noqa: TID251 - the one place
+    tally = Tally(metrics, figures)
 
     def stored(batches: Sequence[tuple[Owner, Sequence[Event]]]) -> None:
         for owner, events in batches:
             if events:
                 trace.note("stored", owner, events[0].seq, events[-1].seq)
+                tally.stored(owner, events)
             feed.publish(owner, events)
-        for kind, count in Counter(event.type for _, events in batches for event in events).items():
-            metrics.events.inc(kind, count)
 
     store = PostgresStore(
         database,
@@ -161,7 +164,7 @@ async def core(settings: Settings, addresses: Addresses) -> AsyncIterator[Core]:
         committed=stored,
         queued=feed.work,
         stopping=feed.stop,
-        took=metrics.accept_latency.observe,
+        took=tally.accepted,
     )
     log = PostgresEventLog(database, clock, committed=stored)
     auth = create_auth(
@@ -181,7 +184,7 @@ async def core(settings: Settings, addresses: Addresses) -> AsyncIterator[Core]:
         burst=settings.user_frames_burst,
     )
     process = ProcessName(id=feed.origin.decode(), host=platform.node(), pid=os.getpid())
-    operations = Operations(database, log, Enquiry(feed, process=process), trace)
+    operations = Operations(database, log, Enquiry(feed, process=process), trace, figures)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         stack.push_async_callback(claims.close)
@@ -205,6 +208,7 @@ async def core(settings: Settings, addresses: Addresses) -> AsyncIterator[Core]:
             user_limits=user_limits,
             operations=operations,
             trace=trace,
+            figures=figures,
         )
 
 
@@ -275,6 +279,7 @@ class Application:
                 resumed=core.metrics.resumes.inc,
                 sent=core.metrics.frames_out.inc,
                 trace=core.trace,
+                refused=core.figures.refused,
                 close_patience_s=settings.close_patience_s,
             ),
             limits=Limits(

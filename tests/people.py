@@ -1,6 +1,7 @@
 """Users of a running server, made beside it as `netra user add` does. Holds no test."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netra_backend.administration import add_user, issue_token
@@ -18,11 +19,11 @@ class Person:
     password: str
 
 
-async def add_person(server: Netra, email: str | None = None) -> Person:
+async def add_person(server: Netra, email: str | None = None, *, roles: Sequence[str] = ()) -> Person:
     """A user of the server, whom no other test has."""
     person = Person(email or f"person{next(_numbers)}@example.com", "correct horse battery")
     settings = Settings(data_dir=server.data_dir)
-    await add_user(settings, person.email, tenant="acme", password=person.password, roles=[])
+    await add_user(settings, person.email, tenant="acme", password=person.password, roles=list(roles))
     return person
 
 

@@ -1,4 +1,4 @@
-// Builds the page into the server's package. The page must run under the server's strict
+// Builds the chat page and the dashboard into the server's package. They must run under the server's strict
 // content policy: no inline script or style, nothing from another address.
 
 import react from "@vitejs/plugin-react";
@@ -17,10 +17,12 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
+      input: { index: here("index.html"), dashboard: here("dashboard.html") },
       output: {
         codeSplitting: {
           groups: [
             { name: "react", test: /node_modules[\\/](react|react-dom|scheduler)[\\/]/ },
+            { name: "uplot", test: /node_modules[\\/]uplot[\\/]/ },
             { name: "assistant-ui", test: /node_modules[\\/]/ },
           ],
         },
@@ -29,7 +31,7 @@ export default defineConfig({
   },
   server: {
     fs: { allow: [here(".."), here(".")] },
-    proxy: { "/auth": SERVER, "/api": SERVER, "/ws": { target: SERVER, ws: true } },
+    proxy: { "/auth": SERVER, "/api": SERVER, "/v1": SERVER, "/ws": { target: SERVER, ws: true } },
   },
   test: { include: ["tests/**/*.test.{ts,tsx}"] },
 });

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from netra_backend.domain.events import Append, Draft, Event
 from netra_backend.domain.ids import MessageId, Owner, RunId, ThreadId, WorkerId
-from netra_backend.domain.runs import Acceptance, Run, RunRecord, Stopping, Submission
+from netra_backend.domain.runs import Acceptance, Lane, Run, RunRecord, Stopping, Submission
 from netra_backend.domain.threads import Message, Page, Thread
 
 
@@ -130,6 +130,10 @@ class Queue(Protocol):
 
     async def depth(self) -> Mapping[str, int]:
         """Runs by status (`queued`, `running`), over all tenants; numbers only."""
+        ...
+
+    async def lanes(self) -> Mapping[Lane, int]:
+        """Queued runs by lane, every lane, over all tenants; numbers only."""
         ...
 
 

@@ -28,3 +28,50 @@ WHERE d.datname = current_database()
 -- name: user_of_run
 -- Whose run it is, within a tenant; for operators.
 SELECT user_id FROM runs WHERE tenant_id = $1 AND id = $2
+
+-- name: open_of_tenant
+-- A tenant's runs that have not ended, newest first; for operators. Each status has an index of its own.
+SELECT o.id::text, o.user_id, o.thread_id::text, o.agent, o.status, o.lane, o.attempt, o.created_at, o.started_at,
+       o.ended_at, o.stop_requested_at IS NOT NULL AS stop_requested, NULL AS code
+FROM (
+    SELECT * FROM runs WHERE tenant_id = $1 AND status = 'queued'
+    UNION ALL
+    SELECT * FROM runs WHERE tenant_id = $1 AND status = 'running'
+) AS o
+ORDER BY o.created_at DESC, o.id DESC LIMIT $2
+
+-- name: ended_of_tenant
+-- A tenant's runs that have ended, the last to end first, with the error's code of each that failed.
+SELECT r.id::text, r.user_id, r.thread_id::text, r.agent, r.status, r.lane, r.attempt, r.created_at, r.started_at,
+       r.ended_at, r.stop_requested_at IS NOT NULL AS stop_requested,
+       CASE WHEN r.status IN ('failed', 'timed_out') THEN (
+           SELECT e.payload -> 'error' ->> 'code' FROM events e
+           WHERE e.run_id = r.id AND e.type = 'agent_completed' ORDER BY e.seq DESC LIMIT 1) END AS code
+FROM runs r
+WHERE r.tenant_id = $1 AND r.ended_at IS NOT NULL
+ORDER BY r.ended_at DESC LIMIT $2
+
+-- name: failures_of_tenant
+-- A tenant's newest failed runs of the last seconds, grouped by cause, the cause seen last first.
+SELECT f.status, f.agent, f.code, count(*) AS runs, min(f.ended_at) AS first_seen, max(f.ended_at) AS last_seen,
+       (array_agg(f.id ORDER BY f.ended_at DESC))[1]::text AS last_run
+FROM (
+    SELECT r.id, r.status, r.agent, r.ended_at, (
+        SELECT e.payload -> 'error' ->> 'code' FROM events e
+        WHERE e.run_id = r.id AND e.type = 'agent_completed' ORDER BY e.seq DESC LIMIT 1) AS code
+    FROM runs r
+    WHERE r.tenant_id = $1 AND r.status IN ('failed', 'timed_out') AND r.ended_at > now() - make_interval(secs => $2)
+    ORDER BY r.ended_at DESC LIMIT $3
+) AS f
+GROUP BY f.status, f.agent, f.code
+ORDER BY last_seen DESC
+
+-- name: queue_of_tenant
+-- A tenant's open runs by lane and status, and the seconds that the oldest of them has been there.
+SELECT o.lane, o.status, count(*) AS runs, extract(epoch FROM now() - min(o.created_at))::float8 AS oldest_s
+FROM (
+    SELECT lane, status, created_at FROM runs WHERE tenant_id = $1 AND status = 'queued'
+    UNION ALL
+    SELECT lane, status, created_at FROM runs WHERE tenant_id = $1 AND status = 'running'
+) AS o
+GROUP BY o.lane, o.status

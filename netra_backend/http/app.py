@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from netra_backend import __version__
 from netra_backend.auth.cookies import SessionCookie
 from netra_backend.auth.origins import OriginPolicy
-from netra_backend.http import documents, errors, health, history, login, operations, page, runs
+from netra_backend.http import documents, errors, health, history, login, operations, overview, page, runs
 from netra_backend.http.dependencies import HttpDependencies
 from netra_backend.http.middleware import Boundary, Limits
 
@@ -23,7 +23,7 @@ def create_http(deps: HttpDependencies) -> FastAPI:
     app.state.origins = OriginPolicy(deps.settings)
     app.state.session_cookie = SessionCookie(deps.settings)
     errors.install(app, deps.metrics)
-    for module in (login, history, runs, operations, health, documents):
+    for module in (login, history, runs, operations, overview, health, documents):
         app.include_router(module.router)
     app.mount("/assets", page.assets(deps.static))
     app.include_router(page.router)  # last: it takes every name at the top

@@ -10,6 +10,7 @@ from netra_backend import __version__
 from netra_backend.http.answers import json_answer
 from netra_backend.http.dependencies import Deps
 from netra_backend.http.operations import VIEWS as OPERATIONS_VIEWS
+from netra_backend.http.overview_views import VIEWS as OVERVIEW_VIEWS
 from netra_backend.http.views import (
     HealthView,
     MeView,
@@ -37,6 +38,7 @@ VIEWS = (
     ThreadsPayload,
     ThreadHistoryPayload,
     *OPERATIONS_VIEWS,
+    *OVERVIEW_VIEWS,
 )
 SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},

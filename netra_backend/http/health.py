@@ -63,9 +63,12 @@ def _from_this_machine(request: Request) -> bool:
 async def _measure_queue(deps: HttpDependencies) -> None:
     """No number is better than an old one when the database is away."""
     try:
-        depth = await deps.queue.depth()
+        depth, lanes = await deps.queue.depth(), await deps.queue.lanes()
     except (Busy, Degraded):
         deps.metrics.queue_depth.clear()
+        deps.metrics.queue_lanes.clear()
         return
     for status, runs in depth.items():
         deps.metrics.queue_depth.labels(status).set(runs)
+    for lane, runs in lanes.items():
+        deps.metrics.queue_lanes.labels(lane.name.lower()).set(runs)

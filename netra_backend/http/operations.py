@@ -142,7 +142,7 @@ async def connections(asker: Operator, deps: Deps) -> Response:
     return json_answer(
         ConnectionsView(
             everywhere=answers.everywhere,
-            gateways=_processes(part.process for part in answers.parts),
+            gateways=process_views(part.process for part in answers.parts),
             total=sum(part.value.total for part in answers.parts),
             connections=found,
         )
@@ -162,7 +162,7 @@ def _trace_view(run_id: str, found: RunTrace) -> RunTraceView:
         tenant_id=found.owner.tenant_id,
         user_id=found.owner.user_id,
         everywhere=found.everywhere,
-        processes=_processes(found.processes),
+        processes=process_views(found.processes),
         events=[_event_view(event, found.steps) for event in found.events],
     )
 
@@ -196,7 +196,8 @@ def _event_view(event: Event, steps: Sequence[Passed]) -> EventTraceView:
     )
 
 
-def _processes(names: Iterable[ProcessName]) -> list[ProcessView]:
+def process_views(names: Iterable[ProcessName]) -> list[ProcessView]:
+    """Processes that answered."""
     return [ProcessView(id=name.id, host=name.host, pid=name.pid) for name in names]
 
 

@@ -1,4 +1,4 @@
-"""The chat page: files that `make web` builds into `static/`. Serves nothing outside that folder."""
+"""The chat page and the dashboard: files that `make web` builds into `static/`. Serves nothing outside that folder."""
 
 from pathlib import Path
 
@@ -46,6 +46,12 @@ def assets(static: Path) -> Assets:
 async def index(deps: Deps) -> Response:
     """The page, asked for anew each time so that a new version is seen at once."""
     return _file(deps.static / "index.html") or HTMLResponse(NOT_BUILT, status_code=503)
+
+
+@router.get("/dashboard")
+async def dashboard(deps: Deps) -> Response:
+    """The operators' page. It holds no data: what it shows it asks for, with the role of who looks."""
+    return _file(deps.static / "dashboard.html") or HTMLResponse(NOT_BUILT, status_code=503)
 
 
 @router.get("/{name}")

@@ -53,10 +53,12 @@ class Metrics:
     outbox_bytes: Gauge
     running_runs: Gauge
     queue_depth: Gauge
+    queue_lanes: Gauge
     frames_in: Labelled
     frames_out: Counter
     events: Labelled
     runs: Labelled
+    run_failures: Labelled
     errors: Labelled
     resumes: Labelled
     slow_closes: Counter
@@ -93,10 +95,12 @@ def create_metrics() -> Metrics:
         outbox_bytes=gauge("outbox_bytes", "Bytes that wait for clients, over all sockets."),
         running_runs=gauge("running_runs", "Runs that this process executes."),
         queue_depth=gauge("queue_depth", "Runs in the database that have not ended.", "status"),
+        queue_lanes=gauge("queue_lanes", "Runs in the database that wait for a worker.", "lane"),
         frames_in=labelled("frames_in", "Frames from clients.", "type"),
         frames_out=counter("frames_out", "Frames to clients."),
         events=labelled("events", "Durable events stored.", "type"),
         runs=labelled("runs", "Runs that ended.", "status"),
+        run_failures=labelled("run_failures", "Runs that failed or took too long.", "code"),
         errors=labelled("errors", "Requests refused or failed.", "code"),
         resumes=labelled("resumes", "Answers to resume.", "outcome"),
         slow_closes=counter("slow_closes", "Sockets closed because their client was too slow."),

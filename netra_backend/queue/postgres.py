@@ -6,7 +6,7 @@ from pathlib import Path
 
 from netra_backend.domain.ids import MessageId, Owner, RunId, TenantId, ThreadId, UserId, WorkerId
 from netra_backend.domain.ports import Clock
-from netra_backend.domain.runs import Run
+from netra_backend.domain.runs import Lane, Run
 from netra_backend.store.database import Database, Row, load_queries, tenants_setting
 from netra_backend.store.rows import history_of
 
@@ -66,6 +66,12 @@ class PostgresQueue:
         async with self._database.connection() as connection:
             rows = await connection.fetch(SQL["depth"])
         return {"queued": 0, "running": 0} | {row["status"]: row["runs"] for row in rows}
+
+    async def lanes(self) -> Mapping[Lane, int]:
+        """See the port."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(SQL["lanes"])
+        return dict.fromkeys(Lane, 0) | {Lane(row["lane"]): row["runs"] for row in rows}
 
 
 def _tokens(runs: Collection[Run]) -> tuple[list[str], list[int]]:

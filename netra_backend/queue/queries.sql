@@ -16,3 +16,7 @@ WHERE r.id = h.id AND r.attempt = h.attempt AND r.worker = $1 AND r.status = 'ru
 -- name: depth
 -- Numbers of open runs over all tenants.
 SELECT status, runs FROM queue_depth()
+
+-- name: lanes
+-- Numbers of queued runs by lane, over all tenants.
+SELECT lane, runs FROM queue_lanes()

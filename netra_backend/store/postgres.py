@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from netra_backend.domain.errors import NotFound
 from netra_backend.domain.events import Event
-from netra_backend.domain.ids import IdSource, MessageId, Owner, RunId, ThreadId
+from netra_backend.domain.ids import IdSource, MessageId, Owner, RunId, TenantId, ThreadId
 from netra_backend.domain.ports import Clock, Starter
 from netra_backend.domain.runs import Acceptance, RunRecord, Stopping, Submission
 from netra_backend.domain.threads import Message, Page, Thread
@@ -25,7 +25,7 @@ class PostgresStore:
         committed: hears of new events after their commit, in order.
         queued: hears that a worker may find a run to claim.
         stopping: hears of each running run that should stop, after the intent's commit.
-        took: hears of the seconds that each acceptance took.
+        took: hears of the seconds that each acceptance took, and whose it was.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class PostgresStore:
         committed: Committed,
         queued: Callable[[], None],
         stopping: Callable[[RunId], None],
-        took: Callable[[float], None],
+        took: Callable[[TenantId, float], None],
     ) -> None:
         self._database = database
         self._clock = clock
@@ -71,7 +71,7 @@ class PostgresStore:
         """See the port."""
         began = self._clock.monotonic()
         acceptance = await self._acceptances.submit(submission)
-        self._took(self._clock.monotonic() - began)
+        self._took(submission.owner.tenant_id, self._clock.monotonic() - began)
         return acceptance
 
     async def stop(self, owner: Owner, run_id: RunId) -> Stopping:

@@ -14,7 +14,7 @@ from msgspec import UnsetType
 
 from netra_backend.domain.errors import NetraError
 from netra_backend.domain.identity import Principal
-from netra_backend.domain.ids import MessageId, ThreadId
+from netra_backend.domain.ids import MessageId, TenantId, ThreadId
 from netra_backend.domain.ports import EventLog, LiveText
 from netra_backend.domain.traffic import Traffic
 from netra_backend.protocol import messages as m
@@ -40,9 +40,16 @@ MAX_TIMER_S = 86_400.0
 """A longer timer is set again when it fires: event loops do not take any length."""
 
 
+def _unheard(_tenant_id: TenantId, _code: str) -> None:
+    """Nobody counts refusals by tenant."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms(WriterTerms):
-    """What all connections of a gateway share. Never anything of one user."""
+    """What all connections of a gateway share. Never anything of one user.
+
+    `refused` hears of every error frame, for the tenant's operators.
+    """
 
     log: EventLog
     live: LiveText
@@ -51,6 +58,7 @@ class Terms(WriterTerms):
     max_frame_bytes: int
     server_version: str
     resumed: Callable[[str], None]
+    refused: Callable[[TenantId, str], None] = _unheard
 
 
 class Connection:
@@ -159,6 +167,8 @@ class Connection:
 
     def send(self, frame: m.ServerFrame | bytes) -> None:
         """See `registry.Socket`."""
+        if isinstance(frame, m.Error):
+            self._terms.refused(self.context.owner.tenant_id, frame.payload.code)
         self._writer.put(frame)
 
     def renew(self, principal: Principal, reply_to: str | UnsetType) -> None:

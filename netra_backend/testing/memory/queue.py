@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from netra_backend.domain.ids import RunId, ThreadId, WorkerId
-from netra_backend.domain.runs import MAX_ATTEMPTS, Run
+from netra_backend.domain.runs import MAX_ATTEMPTS, Lane, Run
 from netra_backend.testing.memory.state import Memory, RunRow
 
 
@@ -42,6 +42,11 @@ class MemoryQueue:
         """See the port."""
         states = [row.status for row in self._memory.runs.values()]
         return {"queued": states.count("queued"), "running": states.count("running")}
+
+    async def lanes(self) -> Mapping[Lane, int]:
+        """See the port."""
+        lanes = [row.lane for row in self._memory.runs.values() if row.status == "queued"]
+        return {lane: lanes.count(lane) for lane in Lane}
 
     def _lapsed(self) -> list[RunRow]:
         now = self._memory.clock.now()

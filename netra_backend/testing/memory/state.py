@@ -12,7 +12,7 @@ from netra_backend.domain.errors import NotFound
 from netra_backend.domain.events import Draft, Event
 from netra_backend.domain.ids import IdSource, MessageId, Owner, RunId, ThreadId, WorkerId
 from netra_backend.domain.ports import Clock
-from netra_backend.domain.runs import Run, RunRecord, RunStatus
+from netra_backend.domain.runs import Lane, Run, RunRecord, RunStatus
 from netra_backend.domain.threads import Message, Thread
 
 HISTORY = 200
@@ -54,6 +54,7 @@ class RunRow:
     text: str
     input: dict[str, Any]
     turn: int
+    lane: Lane
     due_at: datetime
     created_at: datetime
     status: RunStatus = "queued"

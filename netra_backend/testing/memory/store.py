@@ -151,6 +151,7 @@ class MemoryStore:
             text=submission.text,
             input=submission.input or {},
             turn=memory.head(owner) + 1,
+            lane=submission.lane,
             due_at=now + timedelta(seconds=submission.lane / 1000 + position * SHARE_S),
             created_at=now,
         )

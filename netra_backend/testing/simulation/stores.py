@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from netra_backend.domain.events import Append, Draft, Event
 from netra_backend.domain.ids import MessageId, Owner, RunId, ThreadId, WorkerId
 from netra_backend.domain.ports import Starter
-from netra_backend.domain.runs import Acceptance, Run, RunRecord, Stopping, Submission
+from netra_backend.domain.runs import Acceptance, Lane, Run, RunRecord, Stopping, Submission
 from netra_backend.domain.threads import Message, Page, Thread
 from netra_backend.store.group import GroupCommit
 from netra_backend.testing.memory import MemoryEventLog, MemoryQueue, MemoryStore
@@ -85,6 +85,10 @@ class DistantQueue:
     async def depth(self) -> Mapping[str, int]:
         """See the port."""
         return await self._call(self._queue.depth)
+
+    async def lanes(self) -> Mapping[Lane, int]:
+        """See the port."""
+        return await self._call(self._queue.lanes)
 
 
 class DistantLog:

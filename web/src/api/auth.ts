@@ -6,6 +6,8 @@ export interface User {
   /** Left out for people of another issuer. */
   email?: string;
   roles: string[];
+  /** When the present token ends; `renew` gives another. */
+  expires_at: string;
 }
 
 /** What to tell the person when a login did not work. */

@@ -1,9 +1,9 @@
 // The line above the conversation: its title, the state of the connection, the theme.
 
 import type { ConnectionState } from "netra-client";
-import { useEffect, useState, type RefObject } from "react";
-import { isDark, rememberTheme, storedTheme } from "../state/theme.ts";
+import type { RefObject } from "react";
 import { Icon } from "./Icon.tsx";
+import { ThemeToggle } from "./ThemeToggle.tsx";
 
 interface HeaderProps {
   title: string;
@@ -32,24 +32,5 @@ export function Header({ title, connection, menu, drawer, openDrawer, newThread 
         <Icon name="plus" />
       </button>
     </header>
-  );
-}
-
-function ThemeToggle() {
-  const [dark, setDark] = useState(() => isDark(storedTheme()));
-  useEffect(() => {
-    const system = matchMedia("(prefers-color-scheme: dark)");
-    const look = () => setDark(isDark(storedTheme()));
-    system.addEventListener("change", look);
-    return () => system.removeEventListener("change", look);
-  }, []);
-  const toggle = () => {
-    rememberTheme(dark ? "light" : "dark");
-    setDark(!dark);
-  };
-  return (
-    <button type="button" className="quiet" onClick={toggle} aria-label={dark ? "Use the light theme" : "Use the dark theme"}>
-      <Icon name={dark ? "sun" : "moon"} />
-    </button>
   );
 }

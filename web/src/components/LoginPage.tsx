@@ -5,7 +5,7 @@ import { login, LoginError } from "../api/auth.ts";
 import { Mark } from "./Icon.tsx";
 
 interface LoginProps {
-  why: string | undefined;
+  why: string;
   email: string;
   entered: () => void;
 }
@@ -39,7 +39,7 @@ export function LoginPage({ why, email, entered }: LoginProps) {
           <span>Netra</span>
         </div>
         <h1>Log in</h1>
-        <p className="faint">{why ?? "Log in to talk to your agents."}</p>
+        <p className="faint">{why}</p>
         <label>
           Email
           <input

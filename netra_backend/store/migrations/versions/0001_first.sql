@@ -91,6 +91,7 @@ CREATE TABLE runs (
     turn bigint NOT NULL,
     status text NOT NULL DEFAULT 'queued'
         CHECK (status IN ('queued', 'running', 'completed', 'stopped', 'failed', 'timed_out')),
+    lane integer NOT NULL,               -- milliseconds, as in domain.runs.Lane; due_at has it too, but mixed with the place
     due_at timestamptz NOT NULL,
     attempt integer NOT NULL DEFAULT 0,  -- the fencing token: raised by every claim
     deaths integer NOT NULL DEFAULT 0,   -- claims that followed a lapsed lease
@@ -106,6 +107,9 @@ CREATE INDEX runs_due ON runs (due_at) WHERE status = 'queued';
 CREATE INDEX runs_leased ON runs (lease_until) WHERE status = 'running';
 CREATE INDEX runs_open ON runs (thread_id, turn) WHERE status IN ('queued', 'running');
 CREATE INDEX runs_backlog ON runs (tenant_id) WHERE status = 'queued';
+-- For operators. Written once for a run, at its end, and at the right edge of the tenant's part.
+CREATE INDEX runs_ended ON runs (tenant_id, ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX runs_failed ON runs (tenant_id, ended_at) WHERE status IN ('failed', 'timed_out');
 
 -- The counter row is the lock that keeps an owner's numbers gapless and in commit order.
 CREATE TABLE streams (
@@ -158,7 +162,7 @@ LANGUAGE sql STABLE AS $$
           ORDER BY m.seq DESC LIMIT 200) AS h
 $$;
 
--- The three doors through the tenant wall. Each returns only what its caller must have.
+-- The doors through the tenant wall. Each returns only what its caller must have.
 
 -- Takes due runs for a worker, expired leases first, at most one per thread. Index order is forced,
 -- because statistics of a queue are always wrong. A run that has lost two workers gets its third and last
@@ -353,9 +357,9 @@ LANGUAGE sql VOLATILE AS $$
         INSERT INTO messages (tenant_id, user_id, thread_id, id, run_id, role, content, refs, client_id, seq, turn, created_at)
         SELECT tenant, owner, thread, message, run, 'user', content, ref, client, seq, seq, at FROM numbered
     ), asked AS (
-        INSERT INTO runs (tenant_id, user_id, thread_id, id, message_id, answer_id, agent, input, turn, due_at, created_at,
+        INSERT INTO runs (tenant_id, user_id, thread_id, id, message_id, answer_id, agent, input, turn, lane, due_at, created_at,
                           status, attempt, worker, lease_until, started_at)
-        SELECT tenant, owner, thread, run, message, answer, agent, input, seq,
+        SELECT tenant, owner, thread, run, message, answer, agent, input, seq, (delay * 1000)::integer,
                now() + make_interval(secs => delay + share * place), at,
                CASE WHEN start IS NULL THEN 'queued' ELSE 'running' END, (start IS NOT NULL)::int,
                CASE WHEN start IS NOT NULL THEN write_accepted.worker END,
@@ -572,6 +576,11 @@ LANGUAGE sql STABLE SECURITY DEFINER AS $$
     SELECT status, count(*) FROM runs WHERE status IN ('queued', 'running') GROUP BY status
 $$;
 
+CREATE FUNCTION queue_lanes() RETURNS TABLE (lane integer, runs bigint)
+LANGUAGE sql STABLE SECURITY DEFINER AS $$
+    SELECT lane, count(*) FROM runs WHERE status = 'queued' GROUP BY lane
+$$;
+
 -- What a login needs before the tenant is known.
 CREATE FUNCTION login_lookup(address text)
 RETURNS TABLE (tenant_id text, id text, email text, password_hash text, roles text[], disabled boolean)
@@ -591,7 +600,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['claim_runs(text, integer, interval, boolean)', 'queue_depth()', 'login_lookup(text)', 'redeem_link(bytea)'] LOOP
+    FOREACH name IN ARRAY ARRAY['claim_runs(text, integer, interval, boolean)', 'queue_depth()', 'queue_lanes()', 'login_lookup(text)', 'redeem_link(bytea)'] LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', name, current_schema());
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', name);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO netra_app', name);

@@ -166,3 +166,11 @@ async def test_depth_counts_over_all_tenants(world: World) -> None:
     await world.one.store.accept(said(EVE))
     await world.one.store.accept(said(thread_id=run.thread_id))
     assert dict(await world.two.queue.depth()) == {"queued": 2, "running": 1}
+
+
+async def test_lanes_count_what_is_queued_over_all_tenants(world: World) -> None:
+    """Every lane is there; what runs waits no more."""
+    await running(world, said())
+    await world.one.store.accept(said(EVE))
+    counted = dict(await world.two.queue.lanes())
+    assert counted == dict.fromkeys(Lane, 0) | {said().lane: 1}

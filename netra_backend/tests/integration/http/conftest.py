@@ -82,7 +82,7 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
         committed=lambda _: None,
         queued=lambda: None,
         stopping=lambda _: None,
-        took=lambda _: None,
+        took=lambda *_: None,
     )
     log = PostgresEventLog(database, clock, committed=lambda _: None)
     await log.open()

@@ -17,6 +17,7 @@ from netra_backend.events.log import PostgresEventLog
 from netra_backend.events.operations import Operations
 from netra_backend.http.app import create_http
 from netra_backend.http.dependencies import HttpDependencies
+from netra_backend.observability.figures import Figures
 from netra_backend.observability.metrics import create_metrics
 from netra_backend.observability.trace import Trace
 from netra_backend.queue.postgres import PostgresQueue
@@ -62,7 +63,7 @@ def deps(tmp_path: Path, static: Path, readiness: dict[str, bool]) -> HttpDepend
         committed=lambda _: None,
         queued=lambda: None,
         stopping=lambda _: None,
-        took=lambda _: None,
+        took=lambda *_: None,
     )
     cut_offs, log = CutOffs(), PostgresEventLog(database, clock, committed=lambda _: None)
     return HttpDependencies(
@@ -86,7 +87,9 @@ def unheard_operations(database: Database, log: PostgresEventLog) -> Operations:
     """What operators may ask, in a process that cannot ask another: its feed was never opened."""
     feed = ValkeyFeed(Address(), origin="0" * 32)
     process = ProcessName(id="this", host="here", pid=1)
-    return Operations(database, log, Enquiry(feed, process=process), Trace(lambda: 0.0, entries=100))
+    return Operations(
+        database, log, Enquiry(feed, process=process), Trace(lambda: 0.0, entries=100), Figures(lambda: 0.0)
+    )
 
 
 @pytest_asyncio.fixture

@@ -43,6 +43,22 @@ async def test_openapi_describes_every_route_and_all_references_resolve(client: 
         "/api/runs/{run_id}/stop",
         "/api/asyncapi.json",
     }
+    operations = {
+        "/v1/operations/connections": "get",
+        "/v1/operations/runs": "get",
+        "/v1/operations/runs/{run_id}/trace": "get",
+        "/v1/operations/runs/{run_id}/stop": "post",
+        "/v1/operations/queue": "get",
+        "/v1/operations/figures": "get",
+        "/v1/operations/errors": "get",
+    }
+    for path, method in operations.items():
+        described = document["paths"][path][method]
+        assert described["description"]
+        answers = described["responses"]
+        assert (
+            "$ref" in answers["202" if method == "post" else "200"]["content"]["application/json"]["schema"]
+        )
     for reference in references(document):
         assert resolve(document, reference)
     for schema in document["components"]["schemas"].values():

@@ -1,0 +1,78 @@
+"""For the role operator, what the dashboard shows and does: runs, queue, figures, errors, stopping a run.
+
+An operator sees and stops runs of the own tenant only; another tenant's run is not found.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from netra_backend.domain.ids import RunId
+from netra_backend.http.answers import documented, json_answer
+from netra_backend.http.dependencies import Deps
+from netra_backend.http.operations import Operator
+from netra_backend.http.overview_views import (
+    ErrorsView,
+    FiguresView,
+    QueueView,
+    TenantRunsView,
+    errors_view,
+    figures_view,
+    queue_view,
+    run_view,
+)
+from netra_backend.http.views import StopView, stop_view
+
+router = APIRouter(tags=["operations"], prefix="/v1/operations")
+
+MAX_RUNS = 200
+"""Of each kind in one answer: more than anybody reads, little enough to ask for every two seconds."""
+
+State = Annotated[
+    Literal["all", "open", "ended"],
+    Query(description="`open`: runs that wait or run; `ended`: the others; `all`: both, open ones first."),
+]
+Limit = Annotated[int, Query(ge=1, le=MAX_RUNS, description="Runs of each kind at most.")]
+
+
+@router.get("/runs", responses=documented(TenantRunsView))
+async def runs(asker: Operator, deps: Deps, state: State = "all", limit: Limit = 50) -> Response:
+    """The newest runs of the operator's tenant, of all its users."""
+    tenant_id, wanted = asker.owner.tenant_id, deps.operations.runs
+    opened = await wanted(tenant_id, ended=False, limit=limit) if state != "ended" else []
+    ended = await wanted(tenant_id, ended=True, limit=limit) if state != "open" else []
+    gone = {run.id for run in ended}  # between the two questions
+    found = [*(run for run in opened if run.id not in gone), *ended]
+    return json_answer(TenantRunsView(runs=[run_view(run) for run in found]))
+
+
+@router.post("/runs/{run_id}/stop", status_code=202, responses=documented(StopView, status=202))
+async def stop(run_id: UUID, asker: Operator, deps: Deps) -> Response:
+    """Store the intent to stop a run of any user of the operator's tenant; its end tells when it has stopped."""
+    run = RunId(str(run_id))
+    owner = await deps.operations.owner_of(asker.owner.tenant_id, run)
+    return json_answer(stop_view(await deps.store.stop(owner, run)), status=202)
+
+
+@router.get("/queue", responses=documented(QueueView))
+async def queue(asker: Operator, deps: Deps) -> Response:
+    """How many runs of the operator's tenant wait and run, by lane."""
+    tenant_id = asker.owner.tenant_id
+    return json_answer(queue_view(tenant_id, await deps.operations.queue(tenant_id)))
+
+
+@router.get("/figures", responses=documented(FiguresView))
+async def figures(asker: Operator, deps: Deps) -> Response:
+    """Events and latencies of the operator's tenant in the last five minutes, over all processes."""
+    found = await deps.operations.figures(asker.owner.tenant_id)
+    return json_answer(figures_view(found, deps.clock.now()))
+
+
+@router.get("/errors", responses=documented(ErrorsView))
+async def errors(asker: Operator, deps: Deps) -> Response:
+    """Errors of the operator's tenant, grouped by cause."""
+    tenant_id = asker.owner.tenant_id
+    failures = await deps.operations.failures(tenant_id)
+    return json_answer(errors_view(failures, await deps.operations.figures(tenant_id)))
