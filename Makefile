@@ -11,10 +11,10 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 STAMPS = .venv/stamps
 NODE_OK = $(shell node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null && echo yes)
 PAGE = netra_backend/http/static/index.html
-PAGE_SOURCES = $(shell find web/src clients/typescript/src web/index.html web/vite.config.ts -type f 2>/dev/null)
+PAGE_SOURCES = $(shell find web/src clients/typescript/src web/index.html web/dashboard.html web/vite.config.ts -type f 2>/dev/null)
 SOURCES = netra_backend netra_migrate clients/python tests benchmarks
 
-.PHONY: setup run web test check bench lock docs
+.PHONY: setup run web test check bench e2e lock docs gate scan criteria wheel
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/runtime
@@ -79,8 +79,29 @@ check: $(STAMPS)/dev $(STAMPS)/node
 docs: $(STAMPS)/dev
 	.venv/bin/python -m tests.documents --write
 
+# Against the deployment that NETRA_E2E_BASE_URL names, else against one that is started here; see docs/design/testing.md.
+e2e: $(STAMPS)/dev $(STAMPS)/local-model
+	.venv/bin/python -m tests.e2e $(ARGS)
+
 bench: $(STAMPS)/runtime $(STAMPS)/dev
 	.venv/bin/python -m benchmarks
+
+# Two trees by turns: `make gate`, or with BASE and CANDIDATE commits or folders; ARGS go to the program.
+gate: $(STAMPS)/runtime $(STAMPS)/dev
+	.venv/bin/python -m benchmarks.gate $(ARGS) $(if $(BASE),"$(BASE)") $(if $(BASE),$(if $(CANDIDATE),"$(CANDIDATE)"))
+
+scan: $(STAMPS)/dev $(STAMPS)/local-model
+	.venv/bin/ruff check --select S .
+	.venv/bin/python -m tests.scan $(ARGS)
+
+criteria: $(STAMPS)/dev $(STAMPS)/local-model
+	.venv/bin/python -m benchmarks.criteria $(ARGS)
+
+wheel: $(STAMPS)/runtime $(STAMPS)/dev $(PAGE)
+	@rm -rf dist
+	.venv/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@.venv/bin/python -m zipfile -l dist/netra-*.whl | grep -q netra_backend/http/static/index.html || \
+		{ echo "netra: the wheel has no page." >&2; exit 1; }
 
 # Pins names, versions and hashes, without addresses; needs uv on the PATH.
 lock:

@@ -36,6 +36,7 @@ class NetraProcess:
             the next start on.
         cwd: where it runs.
         log: its log file.
+        program: the module that runs instead of `netra`; it says that it is ready in the same way.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class NetraProcess:
         environ: Mapping[str, str],
         cwd: Path,
         log: Path,
+        program: str = PROGRAM,
     ) -> None:
         self.name = name
         self.environ = dict(environ)
@@ -57,6 +59,7 @@ class NetraProcess:
         self._port_option = port_option
         self._port = port
         self._cwd = cwd
+        self._program = program
         self._before = 0
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -146,7 +149,7 @@ class NetraProcess:
     async def _spawn(self) -> None:
         """Start it from the loop's own thread: Linux ends a child with the thread that started it."""
         self._before = self.output.count
-        program = [sys.executable, "-P", "-m", "netra_backend.stack.child", str(os.getpid()), PROGRAM]
+        program = [sys.executable, "-P", "-m", "netra_backend.stack.child", str(os.getpid()), self._program]
         self._process = await asyncio.create_subprocess_exec(
             *program,
             *self._arguments,

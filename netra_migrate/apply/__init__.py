@@ -3,7 +3,7 @@
 from netra_migrate.apply.applying import apply
 from netra_migrate.apply.records import Noted
 from netra_migrate.apply.rollback import Returned, rollback
-from netra_migrate.apply.session import Tree
+from netra_migrate.apply.session import Tree, recover
 from netra_migrate.apply.status import StepStatus, history, status
 from netra_migrate.apply.terms import Applied, Checks, Options, Removal, State, StepResult, Tools
 
@@ -21,6 +21,7 @@ __all__ = [
     "Tree",
     "apply",
     "history",
+    "recover",
     "rollback",
     "status",
 ]

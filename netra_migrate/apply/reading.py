@@ -5,9 +5,9 @@ import difflib
 import warnings
 
 from netra_migrate.apply.files import shown
+from netra_migrate.sources.decoding import forgive
+from netra_migrate.sources.nesting import too_deep
 
-_DEPTH_LIMIT = 200
-"""CPython's own. LibCST has none, and ends the whole process where its stack does."""
 _PYTHON = (".py", ".pyi")
 
 
@@ -23,25 +23,15 @@ def unreadable(path: str, content: bytes) -> str | None:
             warnings.simplefilter("ignore")  # of the target's code, for its authors
             ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        if isinstance(error, SyntaxError) and _depth(content) <= _DEPTH_LIMIT and _by_libcst(content):
+        if isinstance(error, SyntaxError) and _by_libcst(content):
             return None
         return f"{shown(path)}: is not Python after the rewrite ({error})"
     return None
 
 
-def _depth(content: bytes) -> int:
-    """How deep brackets are nested at most, those in strings counted as well."""
-    depth = deepest = 0
-    for byte in content:
-        if byte in b"([{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b")]}":
-            depth = max(0, depth - 1)
-    return deepest
-
-
 def _by_libcst(content: bytes) -> bool:
+    if too_deep(forgive(content)) is not None:
+        return False
     import libcst  # a quarter of a second, which commands that only look need not wait for
 
     try:

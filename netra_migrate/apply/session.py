@@ -34,7 +34,7 @@ from netra_migrate.apply.records import (
     Undone,
 )
 from netra_migrate.domain.outcomes import TreeError
-from netra_migrate.validation import Comparison, kill_group
+from netra_migrate.validation import Comparison, born, kill_group
 
 NamesGroup = Callable[[int], None]
 Check = Callable[[NamesGroup], Comparison]
@@ -96,6 +96,12 @@ def session(tree: Tree, *, force: bool = False) -> Iterator["Session"]:
         raise TreeError(
             f"{where}{error.strerror}: mend that, then start again; an unfinished step is put back then at the latest."
         ) from error
+
+
+def recover(tree: Tree, *, force: bool = False) -> None:
+    """End what a killed run left, so that whoever looks at the tree next sees whole steps only. See `session`."""
+    with session(tree, force=force):
+        pass
 
 
 class Session:
@@ -179,7 +185,7 @@ class Session:
             return reason, Comparison()
         if check is None:
             return None, Comparison()
-        comparison = check(lambda group: self.note(Checking(action=number, group=group, born=_born(group))))
+        comparison = check(lambda group: self.note(Checking(action=number, group=group, born=born(group))))
         if not comparison.good:
             return _sentence(comparison), comparison
         if (path := self.changing.untouched(action.entries)) is not None:
@@ -217,7 +223,7 @@ class Session:
         ledger = self.ledger
         if ledger.open is not None:
             checking = ledger.checking
-            if checking is not None and checking.born and _born(checking.group) == checking.born:
+            if checking is not None and checking.born and born(checking.group) == checking.born:
                 kill_group(checking.group)
             self.changing.put_back(ledger.open.entries, edited=Edited.REPLACE if force else Edited.REFUSE)
             self.note(Undone(action=ledger.open.action, cause=Cause.INTERRUPTED))
@@ -270,12 +276,3 @@ def _message(began: Began) -> str:
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     listing = "".join(f"{name}\n" for name in names)
     return f"{_TITLES[began.kind]} {names[0]}{more}\n\n{listing}\nNetra-Migrate-Action: {began.action}\n"
-
-
-def _born(group: int) -> str:
-    """When a process was started, in the kernel's ticks, so that a number used again is not mistaken."""
-    try:
-        text = Path(f"/proc/{group}/stat").read_text(errors="replace")
-    except OSError:
-        return ""
-    return text.rpartition(")")[2].split()[19]

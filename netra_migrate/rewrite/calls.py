@@ -17,7 +17,7 @@ import libcst as cst
 from netra_migrate.rewrite.classes import Roles, roles
 from netra_migrate.rewrite.code import dotted, literal
 from netra_migrate.rewrite.context import Context
-from netra_migrate.rewrite.receivers import Known, receiver
+from netra_migrate.rewrite.receivers import Known, receiver, unseen
 from netra_migrate.rewrite.work import Work
 
 _HARMLESS = frozenset(
@@ -39,6 +39,23 @@ _HARMLESS = frozenset(
         "__qualname__",
     }
 )
+_ARGUMENTS = frozenset(
+    {
+        "assert_called_with",
+        "assert_called_once_with",
+        "assert_awaited_with",
+        "assert_awaited_once_with",
+        "assert_any_call",
+        "assert_any_await",
+        "assert_has_calls",
+        "assert_has_awaits",
+        "call_args",
+        "call_args_list",
+        "await_args",
+        "await_args_list",
+        "mock_calls",
+    }
+)
 _REPORTS = re.compile(r"error|fail|exception|critical|reject|warn|log", re.IGNORECASE)
 
 
@@ -55,9 +72,11 @@ def take_calls(work: Work) -> None:
     )
     for node in found:
         kind = receiver(work, node.value)
+        parent = work.code.parents[node]
+        if kind is None and linked and not work.names.only_adapters:
+            _doubtful(work, node, parent)
         if not isinstance(kind, Known) or (work.names.only_adapters and not kind.adapted):
             continue
-        parent = work.code.parents[node]
         if isinstance(parent, cst.Call) and parent.func is node:
             _call(work, role, node, parent, kind, linked=linked, pending=pending)
         elif kind.adapted:
@@ -66,6 +85,33 @@ def take_calls(work: Work) -> None:
             _mention(work, node, parent)
     for write in () if work.unadaptable else pending:
         write()
+    _services(work)
+
+
+def _services(work: Work) -> None:
+    """Calls of a service that is replaced: its own method may be called like the handlers', but takes less."""
+    legacy, canonical = work.configuration.legacy, work.configuration.canonical
+    for call in work.code.all(cst.Call):
+        node = call.func
+        if not isinstance(node, cst.Attribute) or node.attr.value != canonical.method or not legacy.services:
+            continue
+        kind = receiver(work, node.value)
+        target = work.names.moved(kind.symbol) if isinstance(kind, Known) and kind.symbol else None
+        if target and target.symbol in legacy.services and len(call.args) != len(canonical.parameters):
+            work.refuse(
+                call,
+                f"`{work.code.source(node)}` is called as `{target.symbol}` wants it, which becomes "
+                f"`{(target.to or '').rpartition('.')[2]}`: call that as it is defined.",
+            )
+
+
+def _doubtful(work: Work, node: cst.Attribute, parent: cst.CSTNode) -> None:
+    """A call that fits, in a file of the migration's, on something of which nothing is known."""
+    fits = isinstance(parent, cst.Call) and parent.func is node and _arguments(work, parent) is not None
+    handed_over = isinstance(work.code.parents.get(parent), cst.Await | cst.Arg | cst.Element)
+    if fits and handed_over and unseen(work, node.value):
+        name = work.code.source(node.value)
+        work.refuse(node, f"nothing tells whether `{name}` is one of the handlers: annotate it.")
 
 
 def _names_module(work: Work) -> bool:
@@ -85,7 +131,15 @@ def _mention(work: Work, node: cst.Attribute, parent: cst.CSTNode) -> None:
         and isinstance(call := work.code.parents[parent], cst.Call)
         and ((dotted(call.func) or "").rpartition(".")[2] in ("iscoroutinefunction", "callable", "getdoc"))
     )
-    if assigned or harmless or asked:
+    told = isinstance(parent, cst.Attribute) and parent.attr.value in _ARGUMENTS
+    if told:
+        work.refuse(
+            node,
+            f"`{work.code.source(parent)}` names the arguments of `{node.attr.value}`: "
+            f"name those of `{work.configuration.canonical.method}` by hand.",
+            can_adapt=True,
+        )
+    elif assigned or harmless or asked:
         work.replace(node.attr, work.configuration.canonical.method, "call")
     else:
         work.refuse(

@@ -117,6 +117,9 @@ def _unfit(work: Work, method: cst.FunctionDef) -> str | None:
         return "it is no plain method"
     if isinstance(every.star_arg, cst.Param) or every.star_kwarg is not None or every.kwonly_params:
         return "it takes `*`, `*args` or `**kwargs`"
+    wrapped = _wrapped(work, method)
+    if wrapped is not None:
+        return f"its decorator `{wrapped}` takes exactly the old ones"
     parameters = (*every.posonly_params, *every.params)
     if len(parameters) != 1 + len(work.configuration.legacy.parameters):
         return f"it takes {len(parameters) - 1} besides `self`"
@@ -128,6 +131,21 @@ def _unfit(work: Work, method: cst.FunctionDef) -> str | None:
     text = work.code.source(method.returns.annotation) if method.returns else "None"
     if text.strip("'\"") not in ("None", "bool"):
         return f"it returns `{text}`"
+    return None
+
+
+def _wrapped(work: Work, method: cst.FunctionDef) -> str | None:
+    """A decorator of this file whose inner function names the parameters one by one."""
+    code = work.code
+    for each in method.decorators:
+        used = each.decorator.func if isinstance(each.decorator, cst.Call) else each.decorator
+        name = (dotted(used) or "").rpartition(".")[2]
+        for inner in code.all(cst.FunctionDef):
+            outer = [holder for holder in code.ancestors(inner) if isinstance(holder, cst.FunctionDef)]
+            takes = len(parameter_names(inner)) == 1 + len(work.configuration.legacy.parameters)
+            starred = isinstance(inner.params.star_arg, cst.Param) or inner.params.star_kwarg is not None
+            if takes and not starred and any(holder.name.value == name for holder in outer):
+                return name
     return None
 
 

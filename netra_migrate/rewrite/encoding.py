@@ -8,14 +8,7 @@ from dataclasses import dataclass
 
 _LINE_END = re.compile(r"\r\n?|\n")
 _LONE_CR = re.compile(r"\r(?!\n)")
-_NO_CODE = re.compile(
-    r"\"\"\"[\s\S]*?\"\"\"|'''[\s\S]*?'''|\"(?:\\.|[^\"\\\r\n])*\"|'(?:\\.|[^'\\\r\n])*'|#[^\r\n]*"
-)
 _LONE_FORM_FEED = re.compile(r"^\x0c(?=[\r\n])", re.MULTILINE)
-
-
-DEEPEST = 200
-"""Python's own limit of brackets in brackets; LibCST's parser kills the process some way beyond it."""
 
 
 class Undecodable(Exception):
@@ -77,17 +70,3 @@ def decode(content: bytes) -> Source:
     if source.encode(source.text) != content:
         raise Undecodable(1, f"it cannot be written back in {encoding} as it was")
     return source
-
-
-def _blanked(found: re.Match[str]) -> str:
-    return re.sub(r"[^\r\n]", " ", found[0])
-
-
-def nesting(text: str) -> tuple[int, int]:
-    """How deep brackets stand in brackets, and the line of the deepest, without reading strings and comments."""
-    depth = deepest = at = 0
-    for bracket in re.finditer(r"[(\[{]|[)\]}]", _NO_CODE.sub(_blanked, text)):
-        depth = depth + 1 if bracket[0] in "([{" else max(0, depth - 1)
-        if depth > deepest:
-            deepest, at = depth, bracket.start()
-    return deepest, len(_LINE_END.findall(text, 0, at)) + 1

@@ -15,7 +15,7 @@ from netra_migrate.rewrite.classes import take_bindings, take_classes
 from netra_migrate.rewrite.code import Code, literal
 from netra_migrate.rewrite.constructors import take_constructors
 from netra_migrate.rewrite.edits import Conflict
-from netra_migrate.rewrite.encoding import DEEPEST, Source, Undecodable, decode, nesting
+from netra_migrate.rewrite.encoding import Source, Undecodable, decode
 from netra_migrate.rewrite.imports import take_imports
 from netra_migrate.rewrite.names import Names
 from netra_migrate.rewrite.patches import take_methods_by_name, take_patches
@@ -25,6 +25,7 @@ from netra_migrate.rewrite.returns import take_returns
 from netra_migrate.rewrite.statements import write_imports
 from netra_migrate.rewrite.strings import take_code
 from netra_migrate.rewrite.work import Work
+from netra_migrate.sources.nesting import too_deep
 
 _DEPTH = 3
 """Code in strings in code in strings: nobody means more."""
@@ -56,9 +57,9 @@ def _rewrite(content: bytes, path: str, module: str, names: Names, depth: int) -
         return Rewritten(content=content)
     try:
         source = decode(content)
-        deepest, line = nesting(source.text)
-        if deepest > DEEPEST:
-            return _refused(path, line, "the file cannot be parsed: its brackets are nested too deeply.")
+        deep = too_deep(source.text)
+        if deep is not None:
+            return _refused(path, deep, "the file cannot be parsed: it is nested too deeply.")
         code = Code(source, path=path, module=module)
         if not code.faithful:
             return _refused(path, 1, "the file cannot be read without loss: save it with plain line endings.")

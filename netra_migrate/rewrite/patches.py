@@ -39,6 +39,7 @@ _ACTING = frozenset(
         "module_loading",
     }
 )
+_IMPORTING = frozenset({"import_module", "__import__", "importorskip"})
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::[A-Za-z_]\w*(?:\.\w+)*)?")
 
 
@@ -62,10 +63,18 @@ def _path(work: Work, string: cst.SimpleString, value: str, place: Place) -> Non
     shim = place.module != work.names.legacy_module
     if shim and (place.symbol is None or not acting):
         return
+    if place.symbol is None and acting and not shim:
+        used = _unsure(work, string)
+        if used is not None:
+            work.refuse(
+                used,
+                f"`{work.code.source(used)}` takes names from a module that code imports: import them by name.",
+            )
+            return
     new = _target(work, value)
     if shim and work.names.importable(value):
         new = _member(work, value)  # what that module calls it is still there
-    if new is not None and (work.names.importable(new.replace(":", ".")) or place.symbol is None):
+    if new is not None and (place.symbol is None or _will_exist(work, new.replace(":", "."), place)):
         if acting or place.symbol is not None:
             _write(work, string, new)
     elif place.symbol and work.names.adapted(place.symbol):
@@ -73,6 +82,59 @@ def _path(work: Work, string: cst.SimpleString, value: str, place: Place) -> Non
     elif acting:
         said = f"`{new}` does not exist" if new else "the path has no counterpart"
         work.refuse(string, f"`{value}` would be a dead patch target, for {said}: name one that exists.")
+
+
+def _will_exist(work: Work, name: str, place: Place) -> bool:
+    """Of an object that is no class, such as `manager.send`, nobody knows the attributes; it is there itself."""
+    before = name.rsplit(".", len(place.rest))[0]
+    is_class = before.rpartition(".")[2].lstrip("_")[:1].isupper() and not before.rpartition(".")[2].isupper()
+    return work.names.importable(name) or (
+        bool(place.rest) and not is_class and work.names.importable(before)
+    )
+
+
+def _unsure(work: Work, string: cst.SimpleString) -> cst.CSTNode | None:
+    """A use of a module imported by a string, of which nobody can say that it stays good."""
+    code = work.code
+    call = code.within(string, cst.Call)
+    called = (dotted(call.func) or "").rpartition(".")[2] if isinstance(call, cst.Call) else ""
+    if not isinstance(call, cst.Call) or called not in _IMPORTING:
+        return None
+    parent = code.parents.get(call)
+    target = parent.targets[0].target if isinstance(parent, cst.Assign) and len(parent.targets) == 1 else None
+    if not isinstance(target, cst.Name):
+        return None if _is_sure(work, call) else call
+    accesses = [
+        access.node
+        for assignment in code.scope(target)[target.value]
+        if getattr(assignment, "node", None) is target
+        for access in assignment.references
+    ]
+    return next((each for each in accesses if not _is_sure(work, each)), None)
+
+
+def _is_sure(work: Work, module: cst.CSTNode) -> bool:
+    """Whether all that is taken from a module here has the same name and constructor on the other side."""
+    parent = work.code.parents.get(module)
+    name = parent.attr.value if isinstance(parent, cst.Attribute) else None
+    if isinstance(parent, cst.Arg):
+        call = work.code.parents[parent]
+        by_name = (
+            isinstance(call, cst.Call) and dotted(call.func) in ("getattr", "hasattr") and len(call.args) > 1
+        )
+        if not by_name:
+            return isinstance(call, cst.Call) and (dotted(call.func) or "").endswith("reload")
+        name = literal(call.args[1].value) if isinstance(call, cst.Call) else None
+        if name is None:
+            return False
+    if name is None:
+        return isinstance(parent, cst.Expr | cst.Comparison | cst.Assert | cst.If | cst.ComparisonTarget)
+    place = work.names.place(f"{work.names.legacy_module}.{name}")
+    target = work.names.moved(place.symbol) if place and place.symbol else None
+    if target is None:
+        return name.startswith("__")
+    same = target.to == work.names.canonical(name)
+    return same and not (target.drop or target.rename or target.add)
 
 
 def _acting(work: Work, string: cst.SimpleString) -> bool:
@@ -99,7 +161,11 @@ def _target(work: Work, value: str) -> str | None:
     target = names.moved(place.symbol)
     if target is None and names.target(place.symbol) is not None:
         return None
-    module, _, last = (target.to if target and target.to else names.canonical(place.symbol)).rpartition(".")
+    to = target.to if target and target.to else names.canonical(place.symbol)
+    beside = names.canonical(place.symbol)
+    if not to.startswith(f"{configuration.canonical.module}.") and names.importable(beside):
+        to = beside  # a patch must hit the name that the canonical module uses, not where it comes from
+    module, _, last = to.rpartition(".")
     rest = list(place.rest)
     if rest and rest[0] == configuration.legacy.method:
         rest[0] = configuration.canonical.method

@@ -188,6 +188,8 @@ class _Returns:
                 found += self._tails(handler.body)
         elif isinstance(last, cst.With):
             found += self._tails(last.body)
+        elif isinstance(last, cst.For | cst.While) and last.orelse is not None:
+            found += self._tails(last.orelse.body)
         elif isinstance(last, cst.Match):
             for case in last.cases:
                 found += self._tails(case.body)

@@ -248,11 +248,17 @@ def _extend(work: Work, statement: cst.ImportFrom, names: list[_Name]) -> None:
     if width > _WIDTH and not statement.lpar:
         unit, base = code.tree.default_indent, code.indent_at(start)
         first = code.span(aliases[0])[0]
-        every = [code.source(each) for each in aliases] + [each.text for each in names]
+        every = [_as_written(work, each) for each in aliases] + [each.text for each in names]
         rows = code.newline.join(f"{base}{unit}{each}," for each in every)
         work.edits.add(first, end, f"({code.newline}{rows}{code.newline}{base})", "import")
         return
     work.insert(code.span(last)[1], f"{',' if comma else ', '}{' ' if comma else ''}{text}", "import")
+
+
+def _as_written(work: Work, alias: cst.ImportAlias) -> str:
+    """A name of an import as it will stand: it may have been given another one already."""
+    edit = work.edits.replaces(*work.code.span(alias))
+    return edit.text if edit else work.code.source(alias)
 
 
 def _new_statements(work: Work, wanted: dict[str, str]) -> None:

@@ -1,11 +1,8 @@
 """Text to a syntax tree: by `ast`, else by LibCST's newer grammar with the news taken out again."""
 
 import ast
-import re
 
-_DEEP = 100
-"""Brackets within brackets. LibCST's native parser recurses on the stack of the process and would end it."""
-_LONG = 5000
+from netra_migrate.sources.nesting import too_deep
 
 
 class Broken(ValueError):
@@ -34,7 +31,7 @@ def parse(text: str) -> ast.Module:
 
 
 def _newer(text: str) -> ast.Module | None:
-    if _is_deep(text):
+    if too_deep(text) is not None:
         return None
     from netra_migrate.scan.newer import (
         without_news,  # LibCST takes a quarter of a second, and is seldom needed
@@ -47,11 +44,3 @@ def _newer(text: str) -> ast.Module | None:
         return ast.parse(older)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-
-
-def _is_deep(text: str) -> bool:
-    depth = deepest = 0
-    for bracket in re.findall(r"[][(){}]", text):
-        depth = max(0, depth + (1 if bracket in "([{" else -1))
-        deepest = max(deepest, depth)
-    return deepest > _DEEP or any(len(line) > _LONG for line in text.split("\n"))

@@ -19,7 +19,7 @@ def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
     """All of a tree but contexts and operators, outer before inner; kept for the next reader of the same tree."""
     found: list[ast.AST] = [tree]
     for node in found:
-        for field in _fields(type(node)):
+        for field in _fields(node):
             value = getattr(node, field, None)
             if isinstance(value, ast.AST):
                 found.append(value)
@@ -28,9 +28,15 @@ def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
     return tuple(found)
 
 
-@functools.cache
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    return tuple(field for field in kind._fields if field not in _SILENT)
+_known: dict[str, tuple[str, ...]] = {}
+"""Fields by the name of the kind of node, of which there are a hundred."""
+
+
+def _fields(node: ast.AST) -> tuple[str, ...]:
+    kind = node.__class__.__name__
+    if kind not in _known:
+        _known[kind] = tuple(field for field in node._fields if field not in _SILENT)
+    return _known[kind]
 
 
 def dotted(node: ast.AST | None) -> str | None:

@@ -1,9 +1,18 @@
 """Running the target's validation command, reading its results test by test, and comparing with a baseline."""
 
-from netra_migrate.validation.baseline import Baseline, Comparison, Recorded, compare, load, record, save
-from netra_migrate.validation.checking import Checker
+from netra_migrate.validation.baseline import (
+    Baseline,
+    Comparison,
+    Recorded,
+    belongs,
+    compare,
+    load,
+    record,
+    save,
+)
+from netra_migrate.validation.checking import Checker, together
 from netra_migrate.validation.command import Command, run
-from netra_migrate.validation.process import kill_group
+from netra_migrate.validation.process import born, clean_environment, kill_group, run_command
 from netra_migrate.validation.results import COMMAND, Case, Ending, Outcome, Result
 
 __all__ = [
@@ -17,10 +26,15 @@ __all__ = [
     "Outcome",
     "Recorded",
     "Result",
+    "belongs",
+    "born",
+    "clean_environment",
     "compare",
     "kill_group",
     "load",
     "record",
     "run",
+    "run_command",
     "save",
+    "together",
 ]

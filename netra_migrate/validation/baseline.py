@@ -157,7 +157,7 @@ def _gone(recorded: Recorded, result: Result, removed: Collection[str]) -> Itera
         ran = _outcome(result, name) not in (None, Outcome.SKIPPED)
         if ran or test.outcome is not Outcome.PASSED or name in recorded.flaky:
             continue
-        if not any(_belongs(name, path) for path in removed) and not _within(name, uncollected):
+        if not any(belongs(name, path) for path in removed) and not _within(name, uncollected):
             yield name
 
 
@@ -166,8 +166,8 @@ def _within(name: str, modules: Collection[str]) -> bool:
     return any(owner == module or owner.startswith(f"{module}.") for module in modules)
 
 
-def _belongs(name: str, path: str) -> bool:
-    """Whether a test id is one of a file's; ids start at pytest's root, which may lie above or below ours."""
+def belongs(name: str, path: str) -> bool:
+    """Whether a test is one of a file's; ids start at pytest's root, which may lie above or below ours."""
     owner = name.partition("::")[0].removesuffix(".py").replace("/", ".") + "."
     parts = PurePosixPath(path).with_suffix("").parts
     if "." + ".".join(parts) + "." in "." + owner:

@@ -6,13 +6,18 @@ import msgspec
 
 from netra_migrate.validation.baseline import Baseline, Comparison, compare
 from netra_migrate.validation.command import Command, run
+from netra_migrate.validation.results import Result
 
 
 class Checker(msgspec.Struct, frozen=True, kw_only=True):
-    """The commands of a migration and their baseline. The first command that got worse is the last to run."""
+    """The commands of a migration and their baseline. The first command that got worse is the last to run.
+
+    `hear` is told each result, whatever is made of it.
+    """
 
     commands: tuple[Command, ...]
     baseline: Baseline
+    hear: Callable[[Result], None] = lambda _: None
 
     def check(
         self,
@@ -34,13 +39,15 @@ class Checker(msgspec.Struct, frozen=True, kw_only=True):
             if chosen and not left:
                 continue
             result = run(command, tests=left, on_start=on_start)
-            done = _together(done, compare(recorded, result, removed=removed))
+            self.hear(result)
+            done = together(done, compare(recorded, result, removed=removed))
             if not done.good:
                 break
         return done
 
 
-def _together(first: Comparison, then: Comparison) -> Comparison:
+def together(first: Comparison, then: Comparison) -> Comparison:
+    """What two commands, one after the other, come to."""
     return msgspec.structs.replace(
         then,
         fixed=tuple(sorted({*first.fixed, *then.fixed})),

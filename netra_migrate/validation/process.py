@@ -184,6 +184,15 @@ def kill_group(group: int) -> None:
     _signal(os.killpg, group)
 
 
+def born(group: int) -> str:
+    """When a process was started, in the kernel's ticks, so that a number used again is not mistaken."""
+    try:
+        text = Path(f"/proc/{group}/stat").read_text(errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]
+
+
 def _signal(send: Callable[[int, int], None], target: int) -> None:
     try:
         send(target, signal.SIGKILL)

@@ -473,7 +473,7 @@ async def is_inert(page: Page) -> None:
     assert await page.evaluate("[window.intruders, window.violations]") == [[], []]
 
 
-async def test_page_forbids_what_it_does_not_need(page: Page) -> None:
+async def test_attack_43_the_policy_holds_where_the_page_does_not(page: Page) -> None:
     """The policy itself holds, should the page ever let something through."""
     blocked = await page.evaluate("""async () => {
         const seen = [];

@@ -6,7 +6,8 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -24,27 +25,31 @@ PATIENCE_S = 10.0
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture(scope="session")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
-    """Addresses as the schema's owner, as the application, and of Redis; without the database's name."""
+Stores = tuple[str, str, str]
+"""Addresses as the schema's owner, as the application, and of Redis; without the database's name."""
+
+
+@asynccontextmanager
+async def own_stores(folder: Path) -> AsyncIterator[Stores]:
+    """Those of the environment, or servers of the tests' own."""
     if "CHAT_DATABASE_URL" in os.environ:
         owner = os.environ["CHAT_DATABASE_URL"]
         app = os.environ.get("CHAT_APP_DATABASE_URL", owner)
         yield owner.rpartition("/")[0], app.rpartition("/")[0], os.environ["CHAT_REDIS_URL"]
         return
-    folder = tmp_path_factory.mktemp("stores")
-    with asyncio.Runner() as runner:
-        postgres, valkey = EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey")
-        address = runner.run(postgres.start())
-        url = runner.run(valkey.start()).url
+    postgres, valkey = EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey")
+    address = await postgres.start()
+    url = (await valkey.start()).url
+    try:
         yield address.owner_url.rpartition("/")[0], address.app_url.rpartition("/")[0], url
-        runner.run(valkey.stop())
-        runner.run(postgres.stop())
+    finally:
+        await valkey.stop()
+        await postgres.stop()
 
 
-@pytest.fixture
-async def settings(stores: tuple[str, str, str], tmp_path: Any) -> AsyncIterator[Settings]:
-    """A database of this test alone."""
+@asynccontextmanager
+async def new_settings(stores: Stores, folder: Path) -> AsyncIterator[Settings]:
+    """A database that is dropped afterwards."""
     owner, app, redis_url = stores
     name = f"chat_{uuid.uuid4().hex}"
     admin = await asyncpg.connect(f"{owner}/postgres")
@@ -54,12 +59,27 @@ async def settings(stores: tuple[str, str, str], tmp_path: Any) -> AsyncIterator
             database_url=f"{owner}/{name}",
             app_database_url=f"{app}/{name}",
             redis_url=redis_url,
-            data_dir=tmp_path,
-            daily_messages=3,
+            data_dir=folder,
         )
     finally:
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await admin.close()
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """One set for all tests."""
+    with asyncio.Runner() as runner:
+        opened = own_stores(tmp_path_factory.mktemp("stores"))
+        yield runner.run(opened.__aenter__())
+        runner.run(opened.__aexit__(None, None, None))
+
+
+@pytest.fixture
+async def settings(stores: Stores, tmp_path: Path) -> AsyncIterator[Settings]:
+    """A database of this test alone, and few messages a day."""
+    async with new_settings(stores, tmp_path) as made:
+        yield replace(made, daily_messages=3)
 
 
 @dataclass
@@ -71,7 +91,9 @@ class Browser:
 
     async def send(self, kind: str, payload: dict[str, Any], **fields: Any) -> None:
         """Send a frame."""
-        await self.socket.send(json.dumps({"type": kind, "id": uuid.uuid4().hex, "payload": payload, **fields}))
+        await self.socket.send(
+            json.dumps({"type": kind, "id": uuid.uuid4().hex, "payload": payload, **fields})
+        )
 
     async def until(self, kind: str) -> dict[str, Any]:
         """The next frame of a type."""
@@ -137,5 +159,3 @@ async def service(settings: Settings) -> AsyncIterator[Service]:
     """The service, served on a free port."""
     async with running(settings) as (runtime, app), serving(app, "127.0.0.1", 0) as server:
         yield Service(server.url, runtime)
-
-

@@ -9,7 +9,7 @@ from netra_migrate.domain.survey import Symbol
 from netra_migrate.planning.plan import plan
 from netra_migrate.planning.targets import candidates
 from netra_migrate.tests.scanning import CONFIGURATION
-from netra_migrate.tests.surveys import survey, uses
+from netra_migrate.tests.surveys import OLD, survey, uses
 
 
 def ruled(**rules: SymbolRule) -> Configuration:
@@ -118,8 +118,17 @@ def test_symbols_that_nobody_uses_need_no_decision() -> None:
     assert Target(symbol="Start", decision=Decision.NONE, reason="nobody uses it") in made.targets
 
 
+def test_a_star_also_brings_what_the_module_imports() -> None:
+    """Its users then take that from where it comes from; a whole module that it imports is left to them."""
+    old = "import os\nfrom app.schemas import Message\n" + OLD
+    made = plan(survey(uses("app/a.py", "*", form=Form.STAR), old=old), CONFIGURATION)
+    assert {each.symbol: each.to for each in made.targets if each.symbol in ("Message", "os")} == {
+        "Message": "app.schemas.Message"
+    }
+
+
 def test_a_star_uses_everything() -> None:
-    """All that the module holds; what it imports is asked for by name only."""
+    """All that the module holds is asked for."""
     made = plan(survey(uses("a.py", "*", form=Form.STAR)), CONFIGURATION)
     assert [each.symbol for each in made.open_questions] == ["Start", "make"]
 

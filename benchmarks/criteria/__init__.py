@@ -1,0 +1,1 @@
+"""The success criteria of Netra, measured: `python -m benchmarks.criteria`."""
