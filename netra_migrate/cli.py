@@ -27,6 +27,8 @@ What is to be moved stands in `migration.toml`, which is found from the current 
     netra migrate apply          # shows the changes; with --write it makes them
     netra migrate verify         # whether it is done
 
+or all of it at once, on a fresh copy: `netra migrate run`.
+
 Exit codes: 0 done, 1 findings, 2 a mistake in the command line or in `migration.toml`, 3 your validation command
 failed and the files are as they were, 4 a bug of this program.
 """,
@@ -391,6 +393,66 @@ def verify(
         lambda: work.verified(running.session(config), jobs=jobs, update=update, may_rise=may_rise),
         running.Output(as_json=as_json, sarif=sarif),
         interrupted=UNTOUCHED,
+    )
+
+
+@app.command()
+def run(
+    config: Config = None,
+    as_json: Json = False,
+    jobs: Jobs = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to make the copy, or where one is that a run began in.",
+            show_default="beside the tree, with -migrated at its end",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Migrate the tree itself, in a git tree on a branch.")
+    ] = False,
+    branch: Annotated[
+        str | None,
+        typer.Option(help="The branch, for --in-place.", show_default="netra-migration", metavar="NAME"),
+    ] = None,
+    keep_going: Annotated[
+        bool,
+        typer.Option("--keep-going", help="Go on after a step whose validation failed and was put back."),
+    ] = False,
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Also change files that have uncommitted changes.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Put everything back and begin with the first phase.")
+    ] = False,
+) -> None:
+    """Run the four phases of a migration in one go, unattended, on a fresh copy of the tree.
+
+    *Baseline*: your tests and the suites of `[suites]` on the tree as it is; what fails must fail for the reason that
+    it names. *Adapter*: the suites with the adapter in between. *Gradual*: file by file; after each file your tests
+    and the suites run, and a failure puts that file back. *Final*: all suites pass, twice; `shadow`, `verify` and
+    `gate` find nothing. Whatever is not as planned ends the run and is listed (exit code 1, or 3 after a rollback).
+
+    It can be killed at any moment: the same command goes on where it stood, also from within the copy.
+
+    For example:
+
+        netra migrate run
+        netra migrate run --into ../app-migrated
+        netra migrate run --in-place --branch migration
+    """
+    from netra_migrate import running
+    from netra_migrate.phases.beginning import Where
+    from netra_migrate.phases.conducting import conducted
+    from netra_migrate.phases.gradual import Going
+
+    where = Where(into=into, in_place=in_place, branch=branch, again=again)
+    going = Going(keep_going=keep_going, allow_dirty=allow_dirty)
+    running.finish(
+        lambda: conducted(running.session(config), where, going, jobs=jobs),
+        running.Output(as_json=as_json),
+        interrupted="What is done stays; a step in work was put back. Start it again to go on.",
     )
 
 

@@ -135,6 +135,49 @@ class Performance(_Section, frozen=True, kw_only=True):
     timeout_s: float = 300
 
 
+class Subjects(_Section, frozen=True, kw_only=True):
+    """`[suites.subjects]`: what `{subject}` stands for in each phase; also the phase of the records."""
+
+    baseline: str = "legacy"
+    adapter: str = "adapter"
+    gradual: str = "adapter"
+    final: str = "migrated"
+
+
+class Suites(_Section, frozen=True, kw_only=True):
+    """`[suites]`: tests that go with the migration and know how they end in each phase; for `run`.
+
+    In all values `{root}` stands for the tree that is migrated, `{here}` for the folder of the first
+    `migration.toml`, also in a copy, and `{subject}` for that of the phase.
+
+    Attributes:
+        command: arguments, without a shell; with `{tests}` and `{junit}` as in `[validation]`.
+        folder: where the command runs.
+        tests: the suites' files, from `folder`.
+        each_file: those of them that run after each migrated file; all, unless it is set.
+        fails_before: those in which something must fail before the migration; all, unless it is set.
+        expected: a command that prints the records, a list of `{"test": …, "phase": …, "outcome": …,
+            "reasons": […]}` as JSON: how a test ends on a subject, and what a failure has to name (one of
+            the reasons, none for any). A test without a record passes.
+        expected_file: the same as a file.
+        runs: of the migrated tree, that must all say the same.
+        timeout_s: of one run.
+        environment: added to the environment of both commands.
+    """
+
+    command: tuple[str, ...]
+    folder: str = "{root}"
+    tests: tuple[str, ...] = ()
+    each_file: tuple[str, ...] | None = None
+    fails_before: tuple[str, ...] | None = None
+    expected: tuple[str, ...] = ()
+    expected_file: str | None = None
+    subjects: Subjects = Subjects()
+    runs: int = 2
+    timeout_s: float = 1800
+    environment: Mapping[str, str] = {}
+
+
 class Configuration(_Section, frozen=True, kw_only=True):
     """The whole file. `folder` is where it stands; it is not part of the file."""
 
@@ -146,6 +189,7 @@ class Configuration(_Section, frozen=True, kw_only=True):
     validation: Validation = Validation()
     shadow: Shadow | None = None
     performance: Performance | None = None
+    suites: Suites | None = None
 
 
 def root(configuration: Configuration, file: Path) -> Path:

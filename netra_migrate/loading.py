@@ -125,6 +125,7 @@ def _mistakes(configuration: Configuration) -> Iterator[str]:
     for name, rule in configuration.symbols.items():
         yield from _rule(f"symbols.{name}", name, rule)
     yield from _figures(configuration)
+    yield from _suites(configuration)
 
 
 def _names(configuration: Configuration) -> Iterator[str]:
@@ -207,11 +208,31 @@ def _figures(configuration: Configuration) -> Iterator[str]:
         figures["shadow.timeout_s"] = shadow.timeout_s
     if speed is not None:
         figures |= {"performance.timeout_s": speed.timeout_s, "performance.pairs": speed.pairs}
+    if configuration.suites is not None:
+        figures |= {
+            "suites.timeout_s": configuration.suites.timeout_s,
+            "suites.runs": configuration.suites.runs,
+        }
     for key, figure in figures.items():
         if not 0 < figure < float("inf"):
             yield f"{key}: {figure} is not possible; give a number above 0."
     if speed is not None and not speed.command:
         yield "performance.command: it is empty; name the command that prints the figures."
+
+
+def _suites(configuration: Configuration) -> Iterator[str]:
+    suites = configuration.suites
+    if suites is None:
+        return
+    if not suites.command:
+        yield "suites.command: it is empty; name the command that runs the suites."
+    if suites.expected and suites.expected_file:
+        yield "suites.expected: there is an expected_file too; keep one of both."
+    lists = {"each_file": suites.each_file or (), "fails_before": suites.fails_before or ()}
+    for key, paths in lists.items():
+        for at, path in enumerate(paths):
+            if path not in suites.tests:
+                yield f"suites.{key}[{at}]: {path!r} is none of suites.tests; add it there or take it out here."
 
 
 def _is_dotted(name: str) -> bool:

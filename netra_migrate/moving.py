@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from netra_migrate import apply as room
-from netra_migrate.apply import Applied, Options, Removal, State, StepStatus, Tools
+from netra_migrate.apply import Applied, Checks, Options, Removal, State, StepStatus, Tools
 from netra_migrate.apply.records import Declined, Done, Noted, Undone
 from netra_migrate.domain.outcomes import ConfigurationError, Exit, TreeError
 from netra_migrate.domain.plan import Plan, Step
@@ -48,6 +48,17 @@ def wanted(
 
 def applied(session: Session, wanted: Wanted) -> Ended:
     """Scan, plan, and apply; without `write` the diffs are the result."""
+    outcome = migrated(session, wanted)
+    written = wanted.options.write
+    diff = "" if written else "".join(_text(step.diff) for step in outcome.steps)
+    return Ended(code=outcome.exit, value=outcome, shown=shown(outcome, written=written), diff=diff)
+
+
+def migrated(session: Session, wanted: Wanted, check: Checks | None = None) -> Applied:
+    """What became of the steps. `check`: in place of the session's own validation."""
+    if wanted.options.write:
+        # First of all: a file of an unfinished step looks migrated, and is not.
+        room.recover(tree(session), force=wanted.options.force)
     survey = surveyed(session, jobs=wanted.jobs)
     made = plan(survey, session.configuration)
     remember(session, "plan", made)
@@ -58,16 +69,13 @@ def applied(session: Session, wanted: Wanted) -> Ended:
         outcome = room.apply(
             steps,
             tree=tree(session, listen=_listener(tell, len(steps))),
-            tools=_tools(session, survey, made, wanted),
+            tools=_tools(session, survey, made, wanted, check),
             options=wanted.options,
             seen={path: digest(read(session.root, path)) for step in steps for path in step.paths},
             removal=_removal(session, legacy, wanted),
         )
     _keep_diffs(session, outcome)
-    diff = "" if wanted.options.write else "".join(_text(step.diff) for step in outcome.steps)
-    return Ended(
-        code=outcome.exit, value=outcome, shown=_shown(outcome, written=wanted.options.write), diff=diff
-    )
+    return outcome
 
 
 def _refuse_open(made: Plan) -> None:
@@ -94,7 +102,7 @@ def _listener(tell: Tell, total: int) -> Callable[[Noted], None]:
     return listen
 
 
-def _tools(session: Session, survey: Survey, made: Plan, wanted: Wanted) -> Tools:
+def _tools(session: Session, survey: Survey, made: Plan, wanted: Wanted, check: Checks | None) -> Tools:
     configuration = session.configuration
     decided = decisions(survey, made, configuration)
     names = Names(configuration.project.source_roots)
@@ -109,7 +117,7 @@ def _tools(session: Session, survey: Survey, made: Plan, wanted: Wanted) -> Tool
     return Tools(
         rewrite=rewritten,
         resolve=lambda path, content: _unresolved(path, content, configuration.canonical.module, known),
-        check=None if wanted.unchecked or not wanted.options.write else checker(session).check,
+        check=None if wanted.unchecked or not wanted.options.write else check or checker(session).check,
     )
 
 
@@ -157,7 +165,8 @@ def _text(diff: bytes) -> str:
     return diff.decode("utf-8", "backslashreplace")
 
 
-def _shown(outcome: Applied, *, written: bool) -> RenderableType:
+def shown(outcome: Applied, *, written: bool) -> RenderableType:
+    """The steps, with what stands against them."""
     parts: list[RenderableType] = []
     rows = [
         (
