@@ -56,6 +56,10 @@ class Journey:
         self.refusals: dict[int, tuple[Refusal, ...]] = {}
         self._fetch, self._diffs = fetch, diffs
         self._began: dict[int, Began] = {}
+        self._numbers: dict[int, int] = {}
+        """Of the steps as this start of `apply` counts them, to those of the plan: it counts what is left."""
+        self._counted: dict[int, int] = {}
+        """Of actions, to their step as the journal counts it."""
 
     def add(self, noted: Noted) -> None:
         """Take one record in."""
@@ -76,23 +80,28 @@ class Journey:
                 assert_never(other)
 
     def _open(self, record: Opened) -> None:
-        for number, paths in enumerate(record.steps, start=1):
-            self.steps.setdefault(number, StepView(number=number, paths=paths))
+        for counted, paths in enumerate(record.steps, start=1):
+            self._numbers[counted] = self._step_of(paths)
 
-    def _begin(self, record: Began) -> None:
-        if record.kind is Kind.REMOVAL:
-            record = msgspec.structs.replace(record, number=self._last_step(record))
-        self._began[record.action] = record
-        self._set(record.number, record.kind, state=State.WORKING, reason="")
-
-    def _last_step(self, record: Began) -> int:
-        """The removal has no number in the journal; here it is the step of its files, the plan's last."""
-        paths = tuple(entry.path for entry in record.entries)
+    def _step_of(self, paths: Sequence[str]) -> int:
+        """The step of these files; the next one if there is none yet."""
         found = next((number for number, step in self.steps.items() if set(step.paths) & set(paths)), None)
         if found is None:
             found = max(self.steps, default=0) + 1
-            self.steps[found] = StepView(number=found, paths=paths)
+            self.steps[found] = StepView(number=found, paths=tuple(paths))
         return found
+
+    def _begin(self, record: Began) -> None:
+        self._counted[record.action] = record.number
+        if record.kind is Kind.STEP:
+            number = self._numbers.get(record.number, record.number)
+            record = msgspec.structs.replace(record, number=number)
+        if record.kind is Kind.REMOVAL:
+            # The removal has no number in the journal; here it is the step of its files, the plan's last.
+            paths = tuple(entry.path for entry in record.entries)
+            record = msgspec.structs.replace(record, number=self._step_of(paths))
+        self._began[record.action] = record
+        self._set(record.number, record.kind, state=State.WORKING, reason="")
 
     def _set(self, number: int, kind: Kind, **news: object) -> None:
         if kind is not Kind.ROLLBACK and number in self.steps:
@@ -135,7 +144,7 @@ class Journey:
             began.kind,
             state=_CAUSES[record.cause],
             seconds=record.checking_seconds + record.own_seconds,
-            diff=self._diffs.get(str(began.number), "") if failed else "",
+            diff=self._diffs.get(str(self._counted[record.action]), "") if failed else "",
             new_failures=record.new_failures,
             reason=record.reason,
         )
@@ -157,8 +166,9 @@ class Journey:
 
     def _declined(self, record: Declined) -> None:
         reason = record.refusals[0].reason if record.refusals else ""
-        self._set(record.number, Kind.STEP, state=State.REFUSED, reason=reason)
-        self.refusals[record.number] = record.refusals
+        number = self._numbers.get(record.number, record.number)
+        self._set(number, Kind.STEP, state=State.REFUSED, reason=reason)
+        self.refusals[number] = record.refusals
 
     def _case(self, began: Began, name: str, outcome: str, *, good: bool, seconds: float = 0.0) -> None:
         self.tests.append(CaseView(test=name, outcome=outcome, good=good, step=began.number, seconds=seconds))

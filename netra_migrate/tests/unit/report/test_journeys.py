@@ -127,6 +127,20 @@ def test_a_rollback_sets_its_steps_waiting() -> None:
     assert told.steps[1].diff == ""
 
 
+def test_a_run_that_goes_on_counts_what_is_left_from_one() -> None:
+    """Its steps are those of their files."""
+    told = journey(
+        [
+            began(1, 1),
+            Done(action=1, checking_seconds=0.0, own_seconds=0.0),
+            Opened(steps=tuple(step.paths for step in PLANNED[1:])),
+            began(2, 1, path=PLANNED[1].paths[0]),
+            Done(action=2, checking_seconds=0.0, own_seconds=0.0),
+        ]
+    )
+    assert states(told)[:2] == [State.DONE, State.DONE]
+
+
 def test_the_removal_is_the_step_of_its_files() -> None:
     """The journal gives it no number; a plan that does not know it gets one step more."""
     known = Began(action=1, kind=Kind.REMOVAL, entries=(Entry(path="three.py", before="b"),))
