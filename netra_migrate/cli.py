@@ -74,10 +74,10 @@ def init(
         netra migrate init
         netra migrate init --legacy app.services.message_handler --canonical app.websocket.handlers
     """
-    from netra_migrate import running, work
+    from netra_migrate.commands import looking, running
 
     running.finish(
-        lambda: work.drafted(root, legacy=legacy, canonical=canonical, force=force),
+        lambda: looking.drafted(root, legacy=legacy, canonical=canonical, force=force),
         running.Output(as_json=as_json),
         interrupted=UNTOUCHED,
     )
@@ -105,10 +105,10 @@ def scan(
         netra migrate scan --json > survey.json
         netra migrate scan --sarif findings.sarif    # for your code host
     """
-    from netra_migrate import running, work
+    from netra_migrate.commands import looking, running
 
     running.finish(
-        lambda: work.scanned(running.session(config), jobs=jobs, cached=not fresh),
+        lambda: looking.scanned(running.session(config), jobs=jobs, cached=not fresh),
         running.Output(as_json=as_json, sarif=sarif),
         interrupted=UNTOUCHED,
     )
@@ -126,10 +126,10 @@ def plan(config: Config = None, as_json: Json = False, jobs: Jobs = None) -> Non
         netra migrate plan
         netra migrate plan --json | jq '.steps[].paths'
     """
-    from netra_migrate import running, work
+    from netra_migrate.commands import looking, running
 
     running.finish(
-        lambda: work.planned(running.session(config), jobs=jobs),
+        lambda: looking.planned(running.session(config), jobs=jobs),
         running.Output(as_json=as_json),
         interrupted=UNTOUCHED,
     )
@@ -155,7 +155,7 @@ def baseline(
         netra migrate baseline
         netra migrate baseline --times 3
     """
-    from netra_migrate import running, validating
+    from netra_migrate.commands import running, validating
 
     running.finish(
         lambda: validating.baselined(running.session(config), jobs=jobs, times=times),
@@ -214,7 +214,7 @@ def apply(
         netra migrate apply --write --branch migration --keep-going
         netra migrate apply --write app/routes/chat.py
     """
-    from netra_migrate import moving, running
+    from netra_migrate.commands import moving, running
 
     wanted = moving.wanted(
         write=write,
@@ -262,7 +262,7 @@ def rollback(
         netra migrate rollback --from 4 --to 6
         netra migrate rollback --all
     """
-    from netra_migrate import moving, running
+    from netra_migrate.commands import moving, running
 
     running.finish(
         lambda: moving.returned(
@@ -286,7 +286,7 @@ def status(
         netra migrate status
         netra migrate status --all --json
     """
-    from netra_migrate import moving, running
+    from netra_migrate.commands import moving, running
 
     running.finish(
         lambda: moving.standing(running.session(config), all_actions=all_),
@@ -319,10 +319,10 @@ def shadow(
         netra migrate shadow
         netra migrate shadow --before ../app-as-it-was --json
     """
-    from netra_migrate import running, work
+    from netra_migrate.commands import looking, running
 
     running.finish(
-        lambda: work.shadowed(running.session(config), jobs=jobs, python=python, before=before),
+        lambda: looking.shadowed(running.session(config), jobs=jobs, python=python, before=before),
         running.Output(as_json=as_json),
         interrupted=UNTOUCHED,
     )
@@ -352,10 +352,10 @@ def gate(
         netra migrate gate --before ../app-as-it-was
         netra migrate gate --json
     """
-    from netra_migrate import running, work
+    from netra_migrate.commands import looking, running
 
     running.finish(
-        lambda: work.gated(running.session(config), before=before),
+        lambda: looking.gated(running.session(config), before=before),
         running.Output(as_json=as_json),
         interrupted=UNTOUCHED,
     )
@@ -387,10 +387,10 @@ def verify(
         netra migrate verify --sarif findings.sarif
         netra migrate verify --update && git add migration.ratchet.json
     """
-    from netra_migrate import running, work
+    from netra_migrate.commands import looking, running
 
     running.finish(
-        lambda: work.verified(running.session(config), jobs=jobs, update=update, may_rise=may_rise),
+        lambda: looking.verified(running.session(config), jobs=jobs, update=update, may_rise=may_rise),
         running.Output(as_json=as_json, sarif=sarif),
         interrupted=UNTOUCHED,
     )
@@ -442,7 +442,7 @@ def run(
         netra migrate run --into ../app-migrated
         netra migrate run --in-place --branch migration
     """
-    from netra_migrate import running
+    from netra_migrate.commands import running
     from netra_migrate.phases.beginning import Where
     from netra_migrate.phases.conducting import conducted
     from netra_migrate.phases.gradual import Going
@@ -481,10 +481,10 @@ def report(
         netra migrate report
         netra migrate report --output public/migration.html
     """
-    from netra_migrate import running, work
+    from netra_migrate.commands import looking, running
 
     running.finish(
-        lambda: work.reported(running.session(config), output=output),
+        lambda: looking.reported(running.session(config), output=output),
         running.Output(as_json=as_json),
         interrupted=UNTOUCHED,
     )
@@ -507,10 +507,10 @@ def dashboard(
         netra migrate dashboard
         netra migrate dashboard --port 0
     """
-    from netra_migrate import running, work
+    from netra_migrate.commands import looking, running
 
     running.finish(
-        lambda: work.shown_live(running.session(config), port=port),
+        lambda: looking.shown_live(running.session(config), port=port),
         interrupted=UNTOUCHED,
     )
 

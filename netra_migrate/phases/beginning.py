@@ -7,12 +7,12 @@ import msgspec
 
 from netra_migrate.apply.files import shown
 from netra_migrate.apply.git import repository
+from netra_migrate.commands.moving import returned
+from netra_migrate.commands.running import Session
 from netra_migrate.domain.outcomes import TreeError
-from netra_migrate.moving import returned
 from netra_migrate.phases import standing
 from netra_migrate.phases.copying import copy, duplicate
 from netra_migrate.phases.standing import Standing
-from netra_migrate.running import Session
 
 BRANCH: Final = "netra-migration"
 """Where a run in place commits its steps, unless another name is given."""

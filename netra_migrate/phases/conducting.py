@@ -8,6 +8,8 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from netra_migrate.commands.looking import reported
+from netra_migrate.commands.running import Ended, Session
 from netra_migrate.domain.outcomes import Exit
 from netra_migrate.phases import standing
 from netra_migrate.phases.beginning import Where, begun
@@ -17,8 +19,6 @@ from netra_migrate.phases.run import Run, say
 from netra_migrate.phases.standing import Phase
 from netra_migrate.report.escaping import visible
 from netra_migrate.report.tables import said, table
-from netra_migrate.running import Ended, Session
-from netra_migrate.work import reported
 
 WORDS: Final = {
     "baseline": "all suites on the tree as it is",

@@ -7,13 +7,13 @@ import msgspec
 from netra_migrate.apply import Applied, Options, State
 from netra_migrate.apply.files import shown
 from netra_migrate.apply.session import NamesGroup
+from netra_migrate.commands.moving import Wanted, migrated
+from netra_migrate.commands.validating import checker
 from netra_migrate.configuration import Suites
 from netra_migrate.domain.phases import PhaseOutcome
-from netra_migrate.moving import Wanted, migrated
 from netra_migrate.phases.records import cases, complaints
 from netra_migrate.phases.run import Run
 from netra_migrate.phases.standing import Phase
-from netra_migrate.validating import checker
 from netra_migrate.validation import Case, Comparison, Recorded, Result, belongs, compare, together
 
 NAME = "gradual"

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+from netra_migrate.commands.looking import gated, shadowed, verified
+from netra_migrate.commands.running import Ended
+from netra_migrate.commands.validating import baselined, checker
 from netra_migrate.domain.performance import GateReport, Judgement
 from netra_migrate.domain.phases import PhaseOutcome
 from netra_migrate.domain.shadow import ShadowReport
@@ -12,10 +15,7 @@ from netra_migrate.domain.verification import Verification
 from netra_migrate.phases.records import complaints
 from netra_migrate.phases.run import Run, as_they_are, say
 from netra_migrate.phases.standing import Phase
-from netra_migrate.running import Ended
-from netra_migrate.validating import baselined, checker
 from netra_migrate.validation import Baseline, Case, Comparison, belongs
-from netra_migrate.work import gated, shadowed, verified
 
 
 def baseline(run: Run) -> Phase:

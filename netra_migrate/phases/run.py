@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from netra_migrate.commands.running import Session, remember
 from netra_migrate.configuration import Suites
 from netra_migrate.domain.phases import PhaseOutcome
 from netra_migrate.phases import standing, suites
@@ -13,7 +14,6 @@ from netra_migrate.phases.records import Record, Records, judged, of_subject
 from netra_migrate.phases.standing import Phase, Standing
 from netra_migrate.phases.suites import Place
 from netra_migrate.report.escaping import visible
-from netra_migrate.running import Session, remember
 from netra_migrate.validation import Case, Result, born
 
 

@@ -4,9 +4,9 @@ import pytest
 import typer
 from rich.text import Text
 
+from netra_migrate.commands.running import Ended, Output, finish, write
 from netra_migrate.domain.outcomes import Exit, MigrationError, ValidationFailed
 from netra_migrate.report.findings import Finding, Level
-from netra_migrate.running import Ended, Output, finish, write
 
 
 def fails(error: BaseException) -> Ended:

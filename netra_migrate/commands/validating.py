@@ -7,13 +7,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from netra_migrate.apply.lock import prepared
+from netra_migrate.commands.looking import measured, shown_progress, surveyed
+from netra_migrate.commands.running import Ended, Session, remember
 from netra_migrate.domain.outcomes import ConfigurationError, Exit
 from netra_migrate.planning.plan import plan
 from netra_migrate.report.gathering import by_form
 from netra_migrate.report.tables import table
-from netra_migrate.running import Ended, Session, remember
 from netra_migrate.validation import Baseline, Checker, Command, load, record, save
-from netra_migrate.work import measured, shown_progress, surveyed
 
 _NAME: Final = "baseline.json"
 

@@ -10,6 +10,9 @@ from rich.text import Text
 from netra_migrate import apply as room
 from netra_migrate.apply import Applied, Checks, Options, Removal, State, StepStatus, Tools
 from netra_migrate.apply.records import Declined, Done, Noted, Undone
+from netra_migrate.commands.looking import shown_progress, surveyed, tree
+from netra_migrate.commands.running import Ended, Session, remember
+from netra_migrate.commands.validating import checker
 from netra_migrate.domain.outcomes import ConfigurationError, Exit, TreeError
 from netra_migrate.domain.plan import Plan, Step
 from netra_migrate.domain.rewriting import Refused, Rewritten
@@ -21,11 +24,8 @@ from netra_migrate.report.gathering import result
 from netra_migrate.report.progress import Tell
 from netra_migrate.report.tables import of_refusals, said, table
 from netra_migrate.rewrite import rewrite
-from netra_migrate.running import Ended, Session, remember
 from netra_migrate.sources.files import digest, read
 from netra_migrate.sources.naming import Names
-from netra_migrate.validating import checker
-from netra_migrate.work import shown_progress, surveyed, tree
 
 _COLOURS = {State.APPLIED: "green", State.REFUSED: "red", State.FAILED: "red", State.ROLLED_BACK: "yellow"}
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from netra_migrate.apply import State, Tree, history
 from netra_migrate.apply.lock import prepared
 from netra_migrate.apply.records import Noted
+from netra_migrate.commands.running import FILE, Ended, Session, remember, write
 from netra_migrate.configuration import Performance
 from netra_migrate.domain.outcomes import ConfigurationError, Exit, TreeError
 from netra_migrate.domain.performance import Recording
@@ -29,7 +30,6 @@ from netra_migrate.report.material import Material
 from netra_migrate.report.progress import Tell, progress
 from netra_migrate.report.tables import of_findings, of_plan, said, table
 from netra_migrate.report.tables import of_survey as survey_tables
-from netra_migrate.running import FILE, Ended, Session, remember, write
 from netra_migrate.scan.scanning import scan
 from netra_migrate.shadow.messages import messages_for
 from netra_migrate.shadow.running import shadow
