@@ -36,7 +36,7 @@ class NetraProcess:
             the next start on.
         cwd: where it runs.
         log: its log file.
-        program: the module that runs instead of `netra`; it says that it is ready in the same way.
+        program: a module that runs instead of `netra`, and says in the same way that it is ready.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class NetraProcess:
         environ: Mapping[str, str],
         cwd: Path,
         log: Path,
-        program: str = PROGRAM,
+        program: str | None = None,
     ) -> None:
         self.name = name
         self.environ = dict(environ)
@@ -59,7 +59,7 @@ class NetraProcess:
         self._port_option = port_option
         self._port = port
         self._cwd = cwd
-        self._program = program
+        self._program = program or PROGRAM
         self._before = 0
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
