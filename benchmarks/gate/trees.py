@@ -5,10 +5,10 @@ Reads the repository and writes nothing into it: no worktree is left behind when
 
 import shutil
 import subprocess
-import tarfile
 from io import BytesIO
 from pathlib import Path
 from typing import Final
+from zipfile import ZipFile
 
 from benchmarks.processes import ROOT, BenchmarkError
 
@@ -55,8 +55,8 @@ def lay_out(what: str | None, into: Path, *, root: Path = ROOT) -> str:
             _copy(source / part, into / part)
         return "the working tree" if what is None else source.name
     commit = _git(root, "rev-parse", "--verify", "--end-of-options", f"{what}^{{commit}}").strip()
-    with tarfile.open(fileobj=BytesIO(_archive(root, commit))) as archive:
-        archive.extractall(into, filter="data")
+    with ZipFile(BytesIO(_archive(root, commit))) as archive:
+        archive.extractall(into)
     if not (into / PARTS[0]).is_dir():
         raise BenchmarkError(f"Commit {commit[:10]} has no {PARTS[0]}: name a later one.")
     return _git(root, "log", "-1", "--format=%h %s", commit).strip()
@@ -69,7 +69,7 @@ def _copy(source: Path, into: Path) -> None:
 
 
 def _archive(root: Path, commit: str) -> bytes:
-    return _run(root, "archive", "--format=tar", commit)
+    return _run(root, "archive", "--format=zip", commit)
 
 
 def _git(root: Path, *arguments: str) -> str:
