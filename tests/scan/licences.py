@@ -47,7 +47,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "colorama": "BSD-3-Clause",  # on Windows only
     "pyyaml-ft": "MIT",  # with Python 3.13 only
 }
-"""Locked for other systems, so that nothing here can be asked; said by their own pages."""
+"""Locked for other systems, so that nothing installed here can be asked; said by their own metadata."""
 
 NEVER: Final = frozenset({"httpx2-jsfetch"})
 """Locked by the resolver for a system that Netra cannot run on (emscripten): never installed by anybody."""
