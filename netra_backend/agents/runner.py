@@ -29,6 +29,7 @@ class Cancel(Enum):
     """Why a run's task is cancelled. The reason is set before the cancellation."""
 
     STOP = auto()
+    TIMEOUT = auto()
     DRAIN = auto()
     LOST = auto()
 
@@ -104,7 +105,7 @@ class RunTask:
 
     def cancel(self, why: Cancel) -> None:
         """Stop the agent: its model call and its tool get `CancelledError`."""
-        if self._cancel is None or why is Cancel.LOST:
+        if self._cancel in (None, Cancel.TIMEOUT) or why is Cancel.LOST:
             self._cancel = why
             if self._agent_task is not None:
                 self._agent_task.cancel()
@@ -144,34 +145,32 @@ class RunTask:
     async def _guard(self, context: LiveContext) -> _Outcome:
         """The agent's outcome; nothing that it raises gets past here but the loss of the run."""
         try:
-            async with asyncio.timeout(self._timeout_s) as deadline:
-                answer = await self._call(context)
+            answer = await self._call(context)
         except AgentFailed as failure:
             return _failed(failure.code, storable(failure.message), self._emitter.text)
         except Fenced:
             raise
-        except TimeoutError as error:
-            if deadline.expired():
-                return _Outcome(status="timed_out", content=self._emitter.text)
-            return self._crashed(error)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self._cancel is None or task is None:
                 raise
             task.uncancel()  # taken: what follows reports the end and must not be cancelled again
-            return _Outcome(status="stopped", content=self._emitter.text)
+            status: EndStatus = "timed_out" if self._cancel is Cancel.TIMEOUT else "stopped"
+            return _Outcome(status=status, content=self._emitter.text)
         except Exception as error:  # noqa: BLE001 - reported to the user by id, and logged
             return self._crashed(error)
         return _Outcome(status="completed", content=self._emitter.text if answer is None else answer)
 
     async def _call(self, context: LiveContext) -> str | None:
         assert self._found is not None  # noqa: S101 - _refusal has dealt with it
+        if self._cancel is not None:
+            raise asyncio.CancelledError
         self._agent_task = asyncio.current_task()
+        deadline = asyncio.get_running_loop().call_later(self._timeout_s, self.cancel, Cancel.TIMEOUT)
         try:
-            if self._cancel is not None:
-                raise asyncio.CancelledError
             return await self._found[1](context)
         finally:
+            deadline.cancel()
             self._agent_task = None
 
     def _crashed(self, error: Exception) -> _Outcome:

@@ -17,7 +17,7 @@ from netra_backend.store.database import Database, load_queries, tenants_setting
 from netra_backend.store.group import GroupCommit, Outcome
 from netra_backend.store.rows import event_of
 from netra_backend.store.streams import SQL as STORE_SQL
-from netra_backend.store.streams import columns_of, events_after, lock_stream
+from netra_backend.store.streams import columns_of, events_after, lock_stream, packed
 
 SQL = load_queries(Path(__file__).parent)
 
@@ -111,21 +111,22 @@ class PostgresEventLog:
         owners = [append.owner for append in appends]
         now = self._clock.now()
         times = [append.ending.at if append.ending else now for append in appends]
+        usual = now.isoformat()
         drafts = [(place, draft) for place, append in enumerate(appends, 1) for draft in append.drafts]
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 SQL["append"],
                 tenants_setting(owner.tenant_id for owner in owners),
                 *columns_of(owners),
-                [append.thread_id for append in appends],
-                [append.run_id for append in appends],
-                [append.attempt for append in appends],
-                [append.ending.status if append.ending else None for append in appends],
+                packed(append.thread_id for append in appends),
+                packed(append.run_id for append in appends),
+                packed(str(append.attempt) for append in appends),
+                packed(append.ending.status if append.ending else None for append in appends),
                 [append.ending.content if append.ending else None for append in appends],
-                times,
-                [place for place, _ in drafts],
-                [draft.type for _, draft in drafts],
-                [draft.payload.decode() for _, draft in drafts],
+                packed(append.ending.at.isoformat() if append.ending else usual for append in appends),
+                packed(str(place) for place, _ in drafts),
+                packed(draft.type for _, draft in drafts),
+                packed(draft.payload.decode() for _, draft in drafts),
             )
         first = {row["place"]: row["first_seq"] for row in rows}
         outcomes = [

@@ -1,8 +1,11 @@
 -- name: append
--- Stores events of runs; see the function in the schema.
+-- Stores events of runs; see the function in the schema, and `streams.packed`.
 SELECT * FROM append_events(
-    $1, $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::int[], $7::text[], $8::text[], $9::timestamptz[],
-    $10::int[], $11::text[], $12::json[])
+    $1, string_to_array($2, chr(31), ''), string_to_array($3, chr(31), ''),
+    string_to_array($4, chr(31), '')::uuid[], string_to_array($5, chr(31), '')::uuid[],
+    string_to_array($6, chr(31), '')::int[], string_to_array($7, chr(31), ''), $8::text[],
+    string_to_array($9, chr(31), '')::timestamptz[], string_to_array($10, chr(31), '')::int[],
+    string_to_array($11, chr(31), ''), string_to_array($12, chr(31), '')::json[])
 
 -- name: held
 -- Whether a run is still of this attempt.
@@ -16,7 +19,7 @@ ORDER BY seq
 
 -- name: heads
 -- The last number of each owner.
-SELECT tenant_id, user_id, head FROM stream_heads($1, $2, $3)
+SELECT tenant_id, user_id, head FROM stream_heads($1, string_to_array($2, chr(31), ''), string_to_array($3, chr(31), ''))
 
 -- name: epoch
 -- Which life of the database this is: restoring a dump makes another database, and restoring to a

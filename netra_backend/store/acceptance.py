@@ -23,7 +23,7 @@ from netra_backend.protocol.views import message_view
 from netra_backend.store.database import Database, Row, tenants_setting
 from netra_backend.store.group import Outcome
 from netra_backend.store.rows import history_of
-from netra_backend.store.streams import SQL, columns_of, events_after
+from netra_backend.store.streams import SQL, columns_of, events_after, packed
 
 SHARE_S = 0.02
 """Seconds that each queued run of a tenant puts the next one back: one tenant's flood of 1,000
@@ -122,21 +122,21 @@ class Acceptor:
                 now,
                 *columns_of(owners),
                 [item.client_id for item in items],
-                [item.thread_id for item in items],
-                [self._new_id() if item.thread_id is None else None for item in items],
-                [entry.message.id for entry in entries],
-                [entry.message.run_id for entry in entries],
-                [entry.answer_id for entry in entries],
+                packed(item.thread_id for item in items),
+                packed(self._new_id() if item.thread_id is None else None for item in items),
+                packed(entry.message.id for entry in entries),
+                packed(entry.message.run_id for entry in entries),
+                packed(entry.answer_id for entry in entries),
                 [item.text for item in items],
                 [title_of(item.text) for item in items],
-                [json.dumps(item.references) if item.references else None for item in items],
+                packed(json.dumps(item.references) if item.references else None for item in items),
                 [item.agent for item in items],
-                [json.dumps(item.input) if item.input else None for item in items],
-                [item.lane / 1000 for item in items],
+                packed(json.dumps(item.input) if item.input else None for item in items),
+                packed(str(item.lane / 1000) for item in items),
                 SHARE_S,
-                [item.if_running for item in items],
-                [entry.created.decode() for entry in entries],
-                [entry.started.decode() if entry.started else None for entry in entries],
+                packed(item.if_running for item in items),
+                packed(entry.created.decode() for entry in entries),
+                packed(entry.started.decode() if entry.started else None for entry in entries),
                 self.starter.worker_id if self.starter else None,
                 self.starter.lease_s if self.starter else None,
             )

@@ -1,9 +1,14 @@
 -- name: accept
--- Stores messages, runs and their first events; see the function in the schema.
+-- Stores messages, runs and their first events; see the function in the schema, and `streams.packed`.
 SELECT * FROM accept_messages(
-    $1, $2, $3, $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[],
-    $12::text[], $13::text[], $14::json[], $15::text[], $16::json[], $17::float8[], $18, $19::text[], $20::json[],
-    $21::json[], $22, make_interval(secs => $23))
+    $1, $2, $3, string_to_array($4, chr(31), ''), string_to_array($5, chr(31), ''), $6::text[],
+    string_to_array($7, chr(31), '')::uuid[], string_to_array($8, chr(31), '')::uuid[],
+    string_to_array($9, chr(31), '')::uuid[], string_to_array($10, chr(31), '')::uuid[],
+    string_to_array($11, chr(31), '')::uuid[], $12::text[], $13::text[],
+    string_to_array($14, chr(31), '')::json[], $15::text[], string_to_array($16, chr(31), '')::json[],
+    string_to_array($17, chr(31), '')::float8[], $18, string_to_array($19, chr(31), ''),
+    string_to_array($20, chr(31), '')::json[], string_to_array($21, chr(31), '')::json[], $22,
+    make_interval(secs => $23))
 
 -- name: stop
 -- Stores the intent to stop open runs; see the function in the schema.

@@ -40,7 +40,7 @@ class WriterTerms:
     clock: Clock
     outbox_bytes: int
     slow: Callable[[], None]
-    sent: Callable[[float], None]
+    sent: Callable[[int], None]
     trace: Trace = OFF
     close_patience_s: float = 5.0
 
