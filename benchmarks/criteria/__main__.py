@@ -49,7 +49,7 @@ def run(
     """Print every success criterion: measured value, target, met or missed, and which measurement says so.
 
     `crowd` and `chat` start stacks of their own on 127.0.0.1, gone at the end; `kept` reads what
-    `make test` and `netra migrate run` left behind.
+    `make test`, `netra migrate run` and `make bench-peers` left behind.
 
     Examples:
         python -m benchmarks.criteria
@@ -84,7 +84,7 @@ async def _measure(
         console.print("Asking the real small model…")
         found.append(of_chat(await ask()))
     if "kept" in parts:
-        found += [kept.coverage(ROOT), kept.migration(ROOT, migration), kept.peers()]
+        found += [kept.coverage(ROOT), kept.migration(ROOT, migration), kept.peers(ROOT)]
     return found
 
 

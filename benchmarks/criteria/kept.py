@@ -1,4 +1,4 @@
-"""Criteria that another command measured and left in a file: `make test` and `netra migrate`. Measures nothing."""
+"""Criteria that another command measured and left in a file: tests, a migration, peers. Measures nothing."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks.criteria.criterion import Criterion
+from benchmarks.peers.comparison import KEPT as PEERS
+from benchmarks.peers.comparison import Comparison
 from netra_migrate.domain.verification import Verification
 from tests.coverage_gate import RULES, measure
 
@@ -68,14 +70,28 @@ def migration(root: Path, named: Path | None = None) -> Criterion:
     )
 
 
-def peers() -> Criterion:
-    """Only a run beside the comparable products, on this machine, can tell; there is no such file."""
+def peers(root: Path) -> Criterion:
+    """What the last comparison with other products found; also when and of which commit, as speed changes."""
+    value, note = None, f"run `make bench-peers` first: it writes {PEERS}"
+    try:
+        found = msgspec.json.decode((root / PEERS).read_bytes(), type=Comparison)
+        value, note = found.ratio, f"{PEERS} lacks Netra or a product: run `make bench-peers` again"
+        if found.ours is not None and found.best is not None:
+            note = (
+                f"{found.ours.durable_per_second:.0f} a second, {found.best.product} {found.best.version} "
+                f"{found.best.durable_per_second:.1f}; of answers, stored or not, "
+                f"{found.answered_ratio:.1f} times; {found.measured_at}, commit {found.commit}"
+            )
+    except FileNotFoundError:
+        pass
+    except (OSError, msgspec.MsgspecError):
+        note = f"{PEERS} cannot be read: run `make bench-peers` again"
     return Criterion(
         name="golden-path runs a second, against the best comparable product",
-        value=None,
+        value=value,
         unit="times",
         target=10,
         more_is_better=True,
         source="make bench-peers",
-        note="needs the comparable products on this machine",
+        note=note,
     )
