@@ -29,6 +29,19 @@ def test_over_https_the_cookie_is_bound_to_host_and_tls(settings: Settings, sche
 
 
 @pytest.mark.parametrize(
+    "settings", [Settings(public_url="http://chat.example"), Settings(cookie_secure=False)]
+)
+def test_what_the_operator_says_counts_more_than_the_request(settings: Settings) -> None:
+    """Behind a proxy that ends TLS the request's scheme is not the browser's."""
+    cookie = SessionCookie(settings)
+    assert (
+        cookie.bake("t", max_age_s=1, scheme="https")
+        == "netra_session=t; Max-Age=1; Path=/; HttpOnly; SameSite=Lax"
+    )
+    assert cookie.read("netra_session=t", scheme="https") == "t"
+
+
+@pytest.mark.parametrize(
     ("header", "token"),
     [
         (None, None),

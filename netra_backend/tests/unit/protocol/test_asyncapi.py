@@ -1,15 +1,24 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from netra_backend import __version__
 from netra_backend.protocol import messages
 from netra_backend.protocol.asyncapi import CLIENT_FRAMES, SERVER_FRAMES, asyncapi, schemas_of
 from netra_backend.protocol.payloads import HeadPayload, UserMessagePayload
 
+PUBLISHED = Path(__file__).parents[4] / "docs" / "asyncapi.json"
 DOCUMENT = json.loads(msgspec.json.encode(asyncapi(version="1.2.3")))
+
+
+def test_the_wire_is_the_published_one() -> None:
+    """Names, limits, patterns and close codes: clients were built on this document."""
+    now = json.loads(msgspec.json.encode(asyncapi(version=__version__)))
+    assert now == json.loads(PUBLISHED.read_text(encoding="utf-8"))
 
 
 def validator(frame: str) -> Draft202012Validator:

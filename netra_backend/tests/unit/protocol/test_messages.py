@@ -105,6 +105,39 @@ def test_a_malformed_value_is_refused_where_it_is(kind: str, payload: dict[str, 
     assert refusal({"type": kind, **VALID[kind], "payload": payload}) == ("bad_message", f"$.payload.{path}")
 
 
+@pytest.mark.parametrize(
+    ("kind", "frame"),
+    [
+        ("ping", {"id": "x"}),
+        ("ping", {"id": "x" * 64}),
+        ("authenticate", {"payload": {"token": "x"}}),
+        ("authenticate", {"payload": {"token": "x" * 16384}}),
+        ("resume", {"payload": {"epoch": "", "after": 0}}),
+        ("resume", {"payload": {"epoch": "e" * 128, "after": 0}}),
+        ("user_message", {"id": "i", "payload": {"text": "x", "references": ["a"] * 64}}),
+        ("user_message", {"id": "i", "payload": {"text": "x", "agent": "a"}}),
+        ("user_message", {"id": "i", "payload": {"text": "x", "agent": "a" * 64}}),
+        ("start_agent", {"id": "i", "payload": {"query": "x"}}),
+        ("list_threads", {"payload": {"limit": 1}}),
+        ("list_threads", {"payload": {"limit": 200}}),
+    ],
+)
+def test_what_is_just_at_a_limit_is_taken(kind: str, frame: dict[str, Any]) -> None:
+    """On both of its ends."""
+    assert m.decode(json.dumps({"type": kind, **frame})).__struct_config__.tag == kind
+
+
+def test_what_is_left_out_has_the_documented_value() -> None:
+    """A page has 50 entries, and a message waits its turn."""
+    for kind in ("list_threads", "get_thread_history"):
+        page = m.decode(json.dumps({"type": kind, "thread_id": THREAD}))
+        assert isinstance(page, m.ListThreads | m.GetThreadHistory)
+        assert page.payload.limit == 50
+    asked = m.decode('{"type":"start_agent","id":"i","payload":{"query":"q"}}')
+    assert isinstance(asked, m.StartAgent)
+    assert asked.payload.if_running == "enqueue"
+
+
 @pytest.mark.parametrize("role", ["role", "tenant_id", "user_id", "system", "messages"])
 def test_nobody_says_who_they_are_in_a_message(role: str) -> None:
     """Attack 36."""

@@ -166,11 +166,38 @@ def test_memory_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stream.replay(1, frames(1, 4)) + stream.caught_up() == frames(1, 7)
 
 
+def test_room_comes_back_when_the_log_was_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events that were kept and then read from the log make room for later ones."""
+    monkeypatch.setattr(resume, "MAX_AHEAD_BYTES", 3)
+    stream = Stream(0)
+    stream.open()
+    stream.offer(2, frames(2, 3))
+    stream.offer(6, frames(6, 6))
+    assert stream.replay(1, frames(1, 4)) + stream.caught_up() == frames(1, 4)
+    stream.offer(7, frames(7, 8))
+    assert stream.replay(5, frames(5, 5)) + stream.caught_up() == frames(5, 8)
+
+
 @given(after=st.integers(0, MAX_SEQ), head=st.integers(0, MAX_SEQ))
 def test_a_position_is_continued_up_to_the_head(after: int, head: int) -> None:
     """Of the same epoch; another one is told apart first."""
     assert refusal(epoch="a", after=after, our_epoch="a", head=head) == ("ahead" if after > head else None)
     assert refusal(epoch="b", after=after, our_epoch="a", head=head) == "epoch"
+
+
+def test_the_last_position_is_that_of_postgresql() -> None:
+    """A bigint's."""
+    assert refusal(epoch="a", after=9_223_372_036_854_775_807, our_epoch="a", head=5) == "ahead"
+    with pytest.raises(BadResume):
+        refusal(epoch="a", after=9_223_372_036_854_775_808, our_epoch="a", head=5)
+
+
+def test_what_the_log_gave_is_known_to_exist() -> None:
+    """Up to its last number and no further: a page alone leaves nothing behind."""
+    stream = Stream(0)
+    stream.open()
+    assert stream.replay(1, frames(1, 3)) == frames(1, 3)
+    assert (stream.head, stream.next, stream.behind) == (3, 4, False)
 
 
 @pytest.mark.parametrize("after", [-1, MAX_SEQ + 1, -(2**70), 10**40])

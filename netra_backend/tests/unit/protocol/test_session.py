@@ -9,7 +9,7 @@ from netra_backend.domain.errors import Unauthenticated
 from netra_backend.domain.ids import Owner, TenantId, UserId
 from netra_backend.protocol.errors import CloseCode
 from netra_backend.protocol.messages import Authenticate, Ping, UserMessage
-from netra_backend.protocol.session import Limits, Phase, Refusal, Session
+from netra_backend.protocol.session import EXPIRY_NOTICE_S, Limits, Phase, Refusal, Session
 
 ADA = Owner(TenantId("acme"), UserId("ada"))
 PING = '{"type":"ping","id":"p"}'
@@ -41,6 +41,12 @@ def test_before_authentication_only_authenticate_is_taken() -> None:
     session.authenticated(ADA)
     assert (session.phase, session.owner) == (Phase.OPEN, ADA)
     assert isinstance(session.receive(PING, now=0), Ping)
+
+
+def test_limits_are_the_documented_ones() -> None:
+    """What a client may do when the operator says nothing; and when it is told that its token ends."""
+    assert Limits() == Limits(frame_bytes=65536, frames_per_second=50.0, burst=200, bad_frames=20)
+    assert EXPIRY_NOTICE_S == 60.0
 
 
 def test_a_renewal_is_for_the_same_owner() -> None:
@@ -115,7 +121,8 @@ def test_deep_nesting_is_refused_before_it_is_decoded(opening: str) -> None:
     """Attack 41; brackets inside strings do not count."""
     for count in (33, 8_000):
         refusal = refused(opened(), '{"type":"ping","id":"i","payload":' + opening * count)
-        assert (refusal.error.code, str(refusal.error)) == ("bad_message", "The frame is nested too deeply.")
+        assert (refusal.error.code, refusal.error.path) == ("bad_message", "$")
+        assert (str(refusal.error), refusal.reply_to) == ("The frame is nested too deeply.", None)
     text = json.dumps({"type": "user_message", "id": "i", "payload": {"text": '["{' * 500}})
     assert isinstance(opened().receive(text, now=0), UserMessage)
 
@@ -136,6 +143,14 @@ def test_repeated_bad_frames_end_the_connection() -> None:
     outcomes = [session.receive(frame, now=0) for frame in ("x", "x", PING, "x", "x")]
     closes = [outcome.close for outcome in outcomes if isinstance(outcome, Refusal)]
     assert closes == [None, None, None, CloseCode.VIOLATION]
+
+
+def test_good_frames_earn_nothing_beforehand_and_cost_nothing() -> None:
+    """Before the first bad frame there is nothing to make up for; after many good ones all is forgiven."""
+    session = opened(bad_frames=2)
+    for _ in range(5):
+        session.receive(PING, now=0)
+    assert [refused(session, "x").close for _ in range(2)] == [None, CloseCode.VIOLATION]
 
 
 def test_a_flood_is_told_when_to_come_back_and_then_ended() -> None:

@@ -106,6 +106,7 @@ class Client:
         self.subprotocol: str | None = None
         self.accepted = False
         self.code: int | None = None
+        self.answer: Frame | None = None
         self.reading = asyncio.Event()
         self.reading.set()
         self.broken = False
@@ -119,6 +120,9 @@ class Client:
     async def _take(self, event: Frame) -> None:
         if event["type"] == "websocket.accept":
             self.accepted, self.subprotocol = True, event["subprotocol"]
+            return
+        if event["type"].startswith("websocket.http.response"):
+            self.answer = event if "status" in event else self.answer
             return
         await self.reading.wait()
         if self.broken:

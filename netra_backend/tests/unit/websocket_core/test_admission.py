@@ -42,6 +42,13 @@ def test_nothing_means_that_the_first_frame_will_say() -> None:
     assert admitted((b"origin", b"https://evil.example")) is None
 
 
+def test_cookies_in_several_headers_are_one_list() -> None:
+    """HTTP/2 proxies split them, and other headers are none."""
+    split = [(b"cookie", b"theme=dark"), (b"Cookie", b"netra_session=tok")]
+    assert admitted(*split, HOST, OWN) == "tok"
+    assert admitted((b"x-note", b"netra_session=no"), HOST, OWN) is None
+
+
 def test_a_cookie_counts_with_an_allowed_origin() -> None:
     """This machine's own page by default, exact entries otherwise."""
     assert admitted(COOKIE, HOST, OWN) == "tok"

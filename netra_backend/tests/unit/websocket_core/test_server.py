@@ -9,7 +9,7 @@ from netra_backend.domain.errors import Degraded
 from netra_backend.domain.identity import Principal
 from netra_backend.domain.ids import Owner, TenantId, UserId
 from netra_backend.testing.memory import MemoryEventLog
-from netra_backend.tests.unit.websocket_core.gateways import ADA, Everybody, Hall
+from netra_backend.tests.unit.websocket_core.gateways import ADA, Everybody, Frame, Hall
 
 
 async def test_a_token_in_the_request_connects_at_once() -> None:
@@ -32,6 +32,49 @@ async def test_a_refused_request_is_never_accepted() -> None:
     client = Hall().client("forbidden")
     assert await client.closed() == 1008
     assert not client.accepted
+
+
+async def test_where_the_server_can_a_refusal_is_a_status() -> None:
+    """403 to whom is not let in; 503 while draining, with the time after which another gateway answers."""
+    hall = Hall()
+    can: dict[str, Frame] = {"websocket.http.response": {}}
+    refused = hall.client("forbidden", extensions=can)
+    await refused.closed()
+    assert refused.answer == {"type": "websocket.http.response.start", "status": 403, "headers": []}
+    await hall.gateway.drain(0.0)
+    late = hall.client(extensions=can)
+    await late.closed()
+    assert late.answer is not None
+    assert (late.answer["status"], late.answer["headers"]) == (503, [(b"retry-after", b"1")])
+    assert not refused.accepted
+    assert not late.accepted
+
+
+async def test_traffic_is_that_of_one_tenant_and_begins_with_who_waits_longest() -> None:
+    """A connection is slow after more than a second in one write."""
+    hall = Hall()
+    quick, slow, other = [await hall.connected(token) for token in ("acme/ada", "acme/bob", "globex/ada")]
+    hall.clock.forward(5.0)
+    slow.reading.clear()
+    slow.send("ping")
+    await _turns()
+    for waited, is_slow in ((1.0, False), (1.5, True)):
+        hall.clock.forward(waited if waited == 1.0 else 0.5)
+        first, second = hall.gateway.traffic("acme")
+        assert (first.user_id, first.waiting_s, first.slow) == ("bob", waited, is_slow)
+        assert (second.user_id, second.waiting_s, second.slow) == ("ada", 0.0, False)
+    assert (second.frames_sent, second.bytes_waiting, second.connected_s) == (1, 0, 6.5)
+    assert second.bytes_sent > 0
+    assert [each.user_id for each in hall.gateway.traffic("globex")] == ["ada"]
+    assert hall.gateway.traffic("nobody") == []
+    for client in (quick, slow, other):
+        await client.leave()
+
+
+async def _turns() -> None:
+    """Long enough for a frame to go through the gateway's queues, which wait for nothing else."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 async def test_the_first_frame_may_bring_the_token() -> None:
