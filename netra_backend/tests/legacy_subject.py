@@ -7,8 +7,7 @@ what it stores is read from its own tables. Accounts and login are Netra's in ev
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -19,6 +18,7 @@ from netra_backend.settings import Settings
 from netra_backend.testing.client import Client, Frame
 from netra_backend.testing.server import RunningServer
 from netra_backend.tests import sample_app
+from netra_backend.tests.bridge import bridged_service
 from netra_backend.tests.outcomes import Phase
 from netra_backend.tests.subject import Account, Canonical, LostWorker, Row, Stored, Subject, canonical
 
@@ -117,20 +117,29 @@ def _runs(messages: list[Row]) -> list[Row]:
 async def started(phase: Phase, settings: Settings, addresses: Addresses) -> AsyncIterator[Subject]:
     """The application of a phase, started for one test.
 
-    The adapter bridges handlers; sockets are served by the legacy application until a file is migrated.
+    With the adapter the legacy service serves the sockets, and reaches its handlers over both bridges.
     """
     if phase is Phase.CANONICAL:
         async with canonical(settings, addresses) as subject:
             yield subject
         return
-    made: Any = Canonical if phase is Phase.MIGRATED else Legacy
+    sample_app.module("chat.main")
+    with bridged_service() if phase is Phase.ADAPTER else nullcontext():
+        async with _sample(Canonical if phase is Phase.MIGRATED else Legacy, settings, addresses) as subject:
+            yield subject
+
+
+@asynccontextmanager
+async def _sample(
+    kind: type[Canonical], settings: Settings, addresses: Addresses
+) -> AsyncIterator[Canonical]:
     async with (
         sample_app.running(settings, addresses, worker=False) as (runtime, app),
         sample_app.module("chat.serving").serving(app, "127.0.0.1", 0) as server,
     ):
-        running = made(RunningServer(server.url, runtime.netra), addresses)
-        await running.start_worker()
+        subject = kind(RunningServer(server.url, runtime.netra), addresses)
+        await subject.start_worker()
         try:
-            yield running
+            yield subject
         finally:
-            await running.close()
+            await subject.close()

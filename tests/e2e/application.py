@@ -125,7 +125,9 @@ class Application:
         """A socket of that user, greeted."""
         address = self.url.replace("http", "ws", 1) + "/ws"
         patience_s = BEFORE_S if self.before else AFTER_S
-        async with connect(address, additional_headers=person.bearer, max_size=None) as socket:
+        # Without a limit of unread frames, which would hold up the close of a tab that hears what is not its own.
+        options: dict[str, Any] = {"max_size": None, "max_queue": None}
+        async with connect(address, additional_headers=person.bearer, **options) as socket:
             tab = Tab(socket, patience_s)
             await tab.until(lambda frame: frame["type"] == "connected")
             yield tab

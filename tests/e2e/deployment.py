@@ -6,6 +6,7 @@
 
 import asyncio
 import itertools
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,8 +119,8 @@ class Remote:
         missing = [name for pair in names for name in pair if not environ.get(name)]
         if missing:
             raise DeploymentError(f"{URL} is set, so {missing[0]} must be set too: two users are needed.")
-        if httpx.URL(url).scheme not in ("http", "https"):
-            raise DeploymentError(f"{URL} must be an address that starts with http:// or https://.")
+        if not _is_address(url):
+            raise DeploymentError(f"{URL} must be an address, such as https://staging.example.com.")
         people = tuple((environ[email], environ[password]) for email, password in names)
         return cls(url, people, _patience(environ.get(PATIENCE)))
 
@@ -139,7 +140,8 @@ class Remote:
                 f"{self.url} is too slow: it did not answer within {self.patience_s:g} s; see what keeps it,"
                 f" or set {PATIENCE} higher."
             ) from None
-        except (httpx.HTTPError, OSError, WebSocketException) as error:
+        except (httpx.HTTPError, OSError, WebSocketException, ValueError, LookupError, TypeError) as error:
+            # The last three: it answers, but says what no Netra says.
             raise DeploymentError(
                 f"{self.url} is down or not Netra ({type(error).__name__}): start it, or correct {URL}."
             ) from None
@@ -172,11 +174,22 @@ class Remote:
             )
 
 
+def _is_address(url: str) -> bool:
+    try:
+        read = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return read.scheme in ("http", "https") and read.host != ""
+
+
 def _patience(given: str | None) -> float:
     try:
-        return float(given or PATIENCE_S)
+        seconds = float(given or PATIENCE_S)
     except ValueError:
-        raise DeploymentError(f"{PATIENCE} must be a number of seconds.") from None
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise DeploymentError(f"{PATIENCE} must be a number of seconds.")
+    return seconds
 
 
 async def log_in(url: str, email: str, password: str) -> httpx.Response:

@@ -31,6 +31,11 @@ SETTINGS = {"NETRA_DRAIN_S": "2"}
 STOP_S = 15.0
 
 
+def _program(phase: Phase) -> str:
+    """What `tests.e2e.program` is to run for the sample application in a phase."""
+    return "bridged" if phase is Phase.ADAPTER else "chat"
+
+
 class Ground:
     """Where applications are started.
 
@@ -66,18 +71,18 @@ class Ground:
         return self._canonical
 
     async def chat(self, root: Path, phase: Phase) -> Application:
-        """The sample application of a tree, in a process and on a database of its own."""
+        """The sample application of a tree, in a process and on a database of its own, behind the same proxy."""
         if root not in self._chats:
             stack = await self._stores()
             addresses = await self._database(stack)
             places = (addresses.owner_url, addresses.app_url, addresses.valkey_url)
             environ = self._model_environ | dict(zip(CHAT.values(), places, strict=True))
             folder = self._data_dir.parent / f"chat{next(self._numbers)}"
-            process = await self._run("chat", data_dir=folder, root=root, environ=environ)
+            process = await self._run(_program(phase), data_dir=folder, root=root, environ=environ)
             parts = await self._open.enter_async_context(core(Settings(data_dir=folder), addresses))
             self._chats[root] = Application(
                 phase=phase,
-                url=process.url,
+                url=await self._open.enter_async_context(front([process.url])),
                 accounts=OwnAccounts(parts),
                 model=self._model,
                 root=root,
@@ -109,7 +114,7 @@ class Ground:
         """
         model = subject if subject.environ else await self.canonical()
         process = await self._run(
-            "gateway" if model.data_dir is None else "chat",
+            _program(model.phase) if model.data_dir else "gateway",
             data_dir=model.data_dir or self._data_dir,
             root=None if model.data_dir is None else model.root,
             environ=model.environ,

@@ -2,13 +2,15 @@
 
     python -m tests.e2e.program gateway --first a.b,c.d --port 0 …
     python -m tests.e2e.program chat --root TREE --first … --port 0
+    python -m tests.e2e.program bridged --root TREE --first … --port 0
 
-`gateway` is `netra gateway`; `chat` is the sample application in a tree, as it is, with our agents. At SIGUSR1
-it prints how many objects it holds.
+`gateway` is `netra gateway`; `chat` is the sample application in a tree, as it is, with our agents; `bridged`
+the same with the adapter between its service and its handlers. At SIGUSR1 it prints how many objects it holds.
 """
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import importlib
 import json
@@ -29,7 +31,7 @@ CHAT = {
 def main() -> None:
     """Import, then serve until SIGTERM."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=["gateway", "chat"])
+    parser.add_argument("kind", choices=["gateway", "chat", "bridged"])
     parser.add_argument("--root", type=Path)
     parser.add_argument("--first", default="")
     parser.add_argument("--data-dir", type=Path, required=True)
@@ -40,13 +42,22 @@ def main() -> None:
     signal.signal(signal.SIGUSR1, lambda *_: census())
     for name in filter(None, given.first.split(",")):
         importlib.import_module(name)
-    if given.kind == "chat":
-        asyncio.run(chat(given.data_dir, given.port))
+    if given.kind != "gateway":
+        with bridges() if given.kind == "bridged" else contextlib.nullcontext():
+            asyncio.run(chat(given.data_dir, given.port))
     else:
         from netra_backend.cli import main as netra
 
         sys.argv = ["netra", "gateway", "--data-dir", str(given.data_dir), "--port", str(given.port)]
         netra()
+
+
+def bridges() -> contextlib.AbstractContextManager[None]:
+    """The adapter, once the application is imported in its own order."""
+    importlib.import_module("chat.main")
+    from netra_backend.tests.bridge import bridged_service
+
+    return bridged_service()
 
 
 async def chat(data_dir: Path, port: int) -> None:

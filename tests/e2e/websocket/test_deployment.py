@@ -97,6 +97,36 @@ async def test_another_version_is_said_to_be(ground: Ground, login: Login) -> No
     assert said.startswith(f"{older.url} runs version 0.0.9, and these suites are of ")
 
 
+@pytest.mark.parametrize("url", ["staging.example.com", "ftp://example.com", "http://", "http://a:b"])
+async def test_an_address_that_is_none_is_said_to_be(url: str) -> None:
+    """Before anything is asked."""
+    wanted = f"{URL} must be an address, such as https://staging.example.com."
+    assert sentence(await run(url)) == wanted
+
+
+@pytest.mark.parametrize("seconds", ["soon", "0", "-1", "nan", "inf"])
+async def test_a_patience_that_is_none_is_said_to_be(nobody: str, seconds: str) -> None:
+    """It would wait for ever, or not at all."""
+    wanted = f"{PATIENCE} must be a number of seconds."
+    assert sentence(await run(nobody, **{PATIENCE: seconds})) == wanted
+
+
+async def test_an_answer_that_is_no_netras_is_said_to_be() -> None:
+    """Something else listens there, and says yes to everything."""
+
+    async def agree(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nYes!")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(agree, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        said = sentence(await run(url))
+    assert said == f"{url} is down or not Netra (JSONDecodeError): start it, or correct {URL}."
+
+
 async def test_credentials_that_are_missing_are_named(nobody: str) -> None:
     """Before anything is asked."""
     assert PASSWORD + SECOND in sentence(await run(nobody, **{PASSWORD + SECOND: ""}))

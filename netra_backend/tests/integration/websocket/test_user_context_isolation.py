@@ -5,11 +5,12 @@ import gc
 import json
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 import pytest
-from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from netra_backend.protocol.messages import CLIENT_TYPES
 from netra_backend.testing.client import LIFECYCLE, Client, Frame, connected
@@ -66,21 +67,22 @@ async def answered(client: Client, kind: str, fields: Mapping[str, Any]) -> list
 
 
 @TENANTS
-@fails_before("there came only: connected, accepted")
+@fails_before("user_message with another user's ids is not answered as for nonsense")
 async def test_user_message_isolation(subject: Subject, tenant: str) -> None:
     """Every message type with another user's ids is answered as for nonsense, and nothing of that user is sent."""
     alice, eve = await subject.account(), await subject.account(tenant=tenant)
     async with subject.connect(alice) as hers, subject.connect(eve) as spy:
         own = await conversation(spy, "My own")
         target = await hers.say(SECRET, agent="waiting")
-        await hers.until(lambda frame: frame["type"] == "tool_executing")
+        with suppress(AssertionError, TimeoutError):  # where it never comes, what is told below is worse
+            await hers.until(lambda frame: frame["type"] == "tool_executing")
         ids = (target["thread_id"], target["run_id"], target["payload"]["message_id"])
         nonsense = aimed_at(NONSENSE, NONSENSE, NONSENSE, own["thread_id"])
         aimed = aimed_at(*ids, own["thread_id"])
         assert {kind for kind, _ in aimed} | {"authenticate", "resume", "ping"} == set(CLIENT_TYPES)
         for (kind, fields), (_, void) in zip(aimed, nonsense, strict=True):
             got, expected = await answered(spy, kind, fields), await answered(spy, kind, void)
-            assert got == expected, kind
+            assert got == expected, f"{kind} with another user's ids is not answered as for nonsense"
             refused = [frame["payload"].get("code") for frame in got if frame["type"] == "error"]
             assert refused == ([] if kind in ("unfollow", "typing") else ["not_found"]), kind
         before = await subject.stored(alice)
@@ -126,7 +128,7 @@ async def test_http_shows_nothing_of_another_user(subject: Subject, tenant: str)
     assert unknown.status_code == 401
 
 
-@fails_before("assert 6 == 3", or_else="The frame never came")
+@fails_before("the answers to one tab went to the other too")
 async def test_concurrent_user_sessions(subject: Subject) -> None:
     """Users who talk at once on two tabs each see their own events, the same on both tabs, and nobody else's."""
     accounts = [await subject.account(tenant=name) for name in ("acme", "acme", "other", "third")]
@@ -154,6 +156,10 @@ async def two_tabs(subject: Subject, account: Account) -> tuple[Client, Client]:
         for number in range(3):
             for client in (first, second):
                 await client.send("user_message", {"text": f"{SECRET} {number}", "agent": "whoami"})
+        for client in (first, second, first, second):
+            await client.ask("ping")
+        for client in (first, second):
+            assert len(client.of_type("accepted")) == 3, "the answers to one tab went to the other too"
         for client in (first, second):
             await six_ends(client)
             await client.ask("ping")
@@ -166,7 +172,7 @@ async def six_ends(client: Client) -> None:
     await client.until(lambda _: len(client.of_type("agent_completed")) == 6)
 
 
-@fails_before("assert [] == [{'user_id'")
+@fails_before("nothing tells for whom the agent's tool ran")
 async def test_user_context_propagation(subject: Subject) -> None:
     """The user of the token, and nobody that a client names, is whom the agent, the rows and the events are for."""
     alice, bob = await subject.account(), await subject.account(tenant="other")
@@ -177,6 +183,7 @@ async def test_user_context_propagation(subject: Subject) -> None:
             accepted = await client.say("Who?", agent="whoami")
             frames = await client.finished(accepted["run_id"])
             results = [frame["payload"]["result"] for frame in frames if frame["type"] == "tool_completed"]
+            assert results != [], "nothing tells for whom the agent's tool ran"
             assert results == [{"user_id": account.owner.user_id}]
             tenant, user = account.owner
             assert answers_of(client) == [
@@ -237,7 +244,7 @@ def bad_tokens(subject: Subject, account: Account) -> dict[str, str]:
     }
 
 
-@fails_before("assert 1008 == 4401")
+@fails_before("tokens are taken that must not be: no expiry, another issuer, another audience, no tenant")
 async def test_authentication_integration(subject: Subject) -> None:
     """A good token is taken from header, first frame and cookie; every bad one is refused with 4401."""
     alice = await subject.account()
@@ -249,7 +256,10 @@ async def test_authentication_integration(subject: Subject) -> None:
         hello = await client.ask("authenticate", {"token": alice.token})
         assert (hello["type"], hello["payload"]["user_id"]) == ("connected", alice.owner.user_id)
         await conversation(client, "Hello")
-    for fault, token in bad_tokens(subject, alice).items():
+    bad = bad_tokens(subject, alice)
+    taken = [fault for fault, token in bad.items() if await is_let_in(subject, token)]
+    assert taken == [], f"tokens are taken that must not be: {', '.join(taken)}"
+    for fault, token in bad.items():
         async with connected(subject.url, token, greet=False) as client:
             assert await closing_code(client) == 4401, fault
             assert refusals(client) == ["unauthenticated"], fault
@@ -261,6 +271,16 @@ async def test_authentication_integration(subject: Subject) -> None:
             assert client.frames[0]["reply_to"] == frame_id, fault
     stored = await subject.stored(alice)
     assert len(stored.runs) == 1
+
+
+async def is_let_in(subject: Subject, token: str) -> bool:
+    """Whether a socket with this token is greeted."""
+    async with connected(subject.url, token, greet=False) as client:
+        try:
+            kind: str = (await client.until(lambda _: True))["type"]
+        except ConnectionClosed:
+            return False
+    return kind == "connected"
 
 
 async def closing_code(client: Client) -> int:
@@ -391,7 +411,7 @@ def alive(*names: str) -> int:
 OF_A_CONNECTION = ("Connection", "HandlerSet", "UserMessageHandler", "Session", "UserContext")
 
 
-@fails_before("assert 0 == 5")
+@fails_before("a connection has no handlers of its own: all users share them")
 async def test_user_session_cleanup(subject: Subject) -> None:
     """After a disconnect, orderly or not, nothing of the connection is left, and its run goes on to its end."""
     # A step that takes long is logged together with its objects, which the log would keep alive.
@@ -400,7 +420,7 @@ async def test_user_session_cleanup(subject: Subject) -> None:
     assert alive(*OF_A_CONNECTION) == 0
     async with subject.connect(bob) as observer:
         alone = alive(*OF_A_CONNECTION)
-        assert alone == len(OF_A_CONNECTION)
+        assert alone == len(OF_A_CONNECTION), "a connection has no handlers of its own: all users share them"
         async with subject.connect(alice) as client, subject.connect(alice) as torn:
             assert alive(*OF_A_CONNECTION) == 3 * alone
             assert set(subject.listening()) == {alice.owner, bob.owner}
@@ -483,7 +503,11 @@ FLAGS = """
 """
 
 
-@fails_before("AssertionError: events")
+OF_A_CONVERSATION = {"users", "sessions", "threads", "messages", "runs", "streams", "events"}
+"""The tables that every conversation leaves rows in; others of a tenant are filled by an operator."""
+
+
+@fails_before("what the tenants said is kept where no tenant is told apart: events")
 async def test_multi_tenant_security(subject: Subject) -> None:
     """Every table of tenants is under forced row security: no tenant set shows no row, one set shows its own."""
     alice, eve = await subject.account(tenant="acme"), await subject.account(tenant="other")
@@ -491,18 +515,21 @@ async def test_multi_tenant_security(subject: Subject) -> None:
         await conversation(hers, SECRET)
         await conversation(spy, "My own")
     tables = await subject.rows(TABLES)
-    assert {"users", "sessions", "threads", "messages", "runs", "streams", "events"} <= {
-        table["name"] for table in tables
-    }
+    assert {table["name"] for table in tables} >= OF_A_CONVERSATION
     assert [table["name"] for table in tables if not (table["secured"] and table["forced"])] == []
     assert [set(flags.values()) for flags in await subject.rows(FLAGS)] == [{False}]
     for table in (table["name"] for table in tables):
         everything = await subject.rows(f"SELECT DISTINCT tenant_id FROM {table}")  # noqa: S608 - its name
-        assert {row["tenant_id"] for row in everything} == {"acme", "other"}, table
+        held = {row["tenant_id"] for row in everything}
+        assert held == {"acme", "other"} or table not in OF_A_CONVERSATION, (
+            f"what the tenants said is kept where no tenant is told apart: {table} holds none of it"
+        )
         for tenants, expected in ((None, []), ([], []), (["acme"], ["acme"]), (["acm", "acme%"], [])):
             query = f"SELECT DISTINCT tenant_id FROM {table}"  # noqa: S608 - its name
             shown = await subject.app_rows(tenants, query)
-            assert [row["tenant_id"] for row in shown] == expected, (table, tenants)
+            assert [row["tenant_id"] for row in shown] == [each for each in expected if each in held], (
+                f"{table} shows other tenants than {tenants}"
+            )
     assert await subject.app_rows(None, "SELECT current_user::text AS name") == [{"name": "netra_app"}]
 
 

@@ -75,11 +75,12 @@ def alive(kinds: Iterable[type]) -> int:
     return sum(1 for each in gc.get_objects() if type(each) in wanted)
 
 
-@fails_before("assert ['start_agent")
+@fails_before("two users' handlers share start_agent")
 async def test_handler_factory_creates_isolated_handlers(subject: HandlerSubject) -> None:
     """Two users' handlers share nothing that can change, and one user's message is stored as that user's."""
     alice, bob = subject.open("alice"), subject.open("bob", tenant="other")
-    assert shared_state(alice, bob) == []
+    shared = shared_state(alice, bob)
+    assert shared == [], f"two users' handlers share {', '.join(shared)}"
     ids = [id(handler) for each in (alice, bob) for handler in each.handlers().values()]
     assert len(set(ids)) == 2 * len(subject.types)
 
@@ -122,7 +123,7 @@ def test_for_whom_a_connection_is_cannot_be_changed(subject: HandlerSubject) -> 
             setattr(context, field.name, getattr(context, field.name))
 
 
-@fails_before("assert 4 == ")
+@fails_before("400 connections have 4 handlers between them")
 def test_concurrent_handler_creation(subject: HandlerSubject) -> None:
     """Connections opened by many threads at once each get a whole set of their own, for their own user."""
     barrier = threading.Barrier(THREADS)
@@ -135,7 +136,10 @@ def test_concurrent_handler_creation(subject: HandlerSubject) -> None:
         opened = [each for part in pool.map(open_many, range(THREADS)) for each in part]
     assert len(opened) == THREADS * 50
     handlers = [handler for _, each in opened for handler in each.handlers().values()]
-    assert len({id(handler) for handler in handlers}) == THREADS * 50 * len(subject.types)
+    count = len({id(handler) for handler in handlers})
+    assert count == THREADS * 50 * len(subject.types), (
+        f"{len(opened)} connections have {count} handlers between them"
+    )
     for _, each in opened:
         assert set(each.handlers()) == set(subject.types)
     assert shared_state(opened[0][1], opened[-1][1]) == []
@@ -165,7 +169,7 @@ def makers(count: int) -> list[Callable[..., Any]]:
     return [maker(number) for number in range(count)]
 
 
-@fails_before("assert 8 == 1")
+@fails_before("8 threads claimed user_message, and nobody objected")
 def test_handler_registry_thread_safety(subject: HandlerSubject) -> None:
     """When threads claim one type at the same moment, one gets it, the others hear of both, readers never fail."""
     rivals = makers(THREADS)
@@ -186,7 +190,8 @@ def test_handler_registry_thread_safety(subject: HandlerSubject) -> None:
 
         with ThreadPoolExecutor(THREADS) as pool:
             refusals = list(pool.map(claim, range(THREADS)))
-        assert refusals.count(None) == 1
+        taken = refusals.count(None)
+        assert taken == 1, f"{taken} threads claimed user_message, and nobody objected"
         winner = refusals.index(None)
         assert registry.makers == {"user_message": rivals[winner]}
         assert [each for each in refusals if each is not None] == [
@@ -220,10 +225,15 @@ def test_every_type_of_the_wire_is_claimed_at_start(subject: HandlerSubject) -> 
         subject.build(registry)
 
 
-@fails_before("== 11")
+@fails_before("the handlers outlive their connection: the next one gets the same")
 async def test_handler_lifecycle_management(subject: HandlerSubject) -> None:
     """A connection's handlers survive failures, answer each message once, and are gone with the connection."""
-    alice = subject.open("alice")
+    earlier, alice = subject.open("alice"), subject.open("alice")
+    same = {id(each) for each in earlier.handlers().values()} & {
+        id(each) for each in alice.handlers().values()
+    }
+    assert not same, "the handlers outlive their connection: the next one gets the same"
+    del earlier
     kinds = {type(handler) for handler in alice.handlers().values()}
     assert alive(kinds) == len(subject.types)
     handlers = dict(alice.handlers())
