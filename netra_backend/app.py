@@ -39,6 +39,7 @@ from netra_backend.queue.postgres import PostgresQueue
 from netra_backend.settings import Settings, SettingsError
 from netra_backend.store.database import RESERVED, Database
 from netra_backend.store.postgres import PostgresStore
+from netra_backend.store.retries import Retries
 from netra_backend.store.schema import SchemaError, upgrade
 from netra_backend.websocket_core.admission import Admission
 from netra_backend.websocket_core.connection import Terms
@@ -48,6 +49,10 @@ from netra_backend.websocket_core.server import Gateway
 
 STORE_TIMEOUT_S = 4.0
 """Seconds that PostgreSQL has to answer a question about its health: a slow one is still there."""
+
+
+Listener = Callable[[Owner, Sequence[Event]], None]
+"""Hears of an owner's events after their commit; must be quick."""
 
 
 class SystemClock:
@@ -102,8 +107,10 @@ class Core:
     metrics: Metrics
     user_limits: UserLimits
     operations: Operations
+    retries: Retries
     trace: Trace
     figures: Figures
+    listeners: list[Listener]
 
     async def readiness(self) -> Mapping[str, bool]:
         """Which stores answer just now."""
@@ -148,12 +155,15 @@ async def core(settings: Settings, addresses: Addresses) -> AsyncIterator[Core]:
     metrics = create_metrics()
     figures = Figures(time.time)  # noqa: TID251 - the one place
     tally = Tally(metrics, figures)
+    listeners: list[Listener] = []
 
     def stored(batches: Sequence[tuple[Owner, Sequence[Event]]]) -> None:
         for owner, events in batches:
             if events:
                 trace.note("stored", owner, events[0].seq, events[-1].seq)
                 tally.stored(owner, events)
+                for listener in listeners:
+                    listener(owner, events)
             feed.publish(owner, events)
 
     store = PostgresStore(
@@ -185,6 +195,7 @@ async def core(settings: Settings, addresses: Addresses) -> AsyncIterator[Core]:
     )
     process = ProcessName(id=feed.origin.decode(), host=platform.node(), pid=os.getpid())
     operations = Operations(database, log, Enquiry(feed, process=process), trace, figures)
+    retries = Retries(database, clock, new_id, queue_limit=settings.queue_limit_per_tenant, queued=feed.work)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         stack.push_async_callback(claims.close)
@@ -207,8 +218,10 @@ async def core(settings: Settings, addresses: Addresses) -> AsyncIterator[Core]:
             metrics=metrics,
             user_limits=user_limits,
             operations=operations,
+            retries=retries,
             trace=trace,
             figures=figures,
+            listeners=listeners,
         )
 
 
@@ -224,6 +237,7 @@ def http_dependencies(core: Core, readiness: Callable[[], Awaitable[Mapping[str,
         new_id=new_id,
         metrics=core.metrics,
         operations=core.operations,
+        retries=core.retries,
         readiness=readiness,
     )
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import os
 import signal
 import socket
 import sys
@@ -18,6 +19,7 @@ from netra_backend.agents.runner import Agents
 from netra_backend.agents.wiring import configured_agents
 from netra_backend.app import Application, Core, core, create_worker, migrate, new_id
 from netra_backend.embedded.wiring import stores
+from netra_backend.exporting import exporting
 from netra_backend.http.uvicorn_door import door
 from netra_backend.probes import Probes
 from netra_backend.settings import Settings, SettingsError
@@ -99,6 +101,7 @@ async def serve(settings: Settings, *, gateway: bool, worker: bool, metrics_port
         addresses = await stack.enter_async_context(stores(settings))
         await migrate(addresses)
         parts = await stack.enter_async_context(core(settings, addresses))
+        await stack.enter_async_context(exporting(parts, os.environ))
         if gateway:
             await stack.enter_async_context(announced(parts.auth.keys, Database(addresses.app_url, size=1)))
         drains: list[Drain] = []

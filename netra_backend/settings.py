@@ -184,6 +184,11 @@ class Settings(BaseModel):
         description="Steps of events that one process remembers for the operators' delivery trace.",
     )
 
+    dashboard_reports: Path | None = Field(
+        default=None,
+        description="Folder whose reports of tests, performance and migration all operators see at `/dashboard`.",
+    )
+
     worker_slots: int = Field(
         default=200, ge=1, le=10000, description="Runs that one worker executes at once."
     )

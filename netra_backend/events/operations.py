@@ -63,7 +63,10 @@ class RunTrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantRun:
-    """A run of the tenant. `code`: the error's, if it failed."""
+    """A run of the tenant. `code`: the error's, if it failed.
+
+    `retry_of`: the failed run that an operator tried again as this one; `retried_as` the other way round.
+    """
 
     id: RunId
     user_id: UserId
@@ -77,6 +80,8 @@ class TenantRun:
     started_at: datetime | None
     ended_at: datetime | None
     code: str | None
+    retry_of: RunId | None
+    retried_as: RunId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,4 +231,6 @@ def _run(row: Row) -> TenantRun:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         code=row["code"],
+        retry_of=row["retry_of"],
+        retried_as=row["retried_as"],
     )

@@ -35,7 +35,8 @@ SELECT user_id FROM runs WHERE tenant_id = $1 AND id = $2
 -- name: open_of_tenant
 -- A tenant's runs that have not ended, newest first; for operators. Each status has an index of its own.
 SELECT o.id::text, o.user_id, o.thread_id::text, o.agent, o.status, o.lane, o.attempt, o.created_at, o.started_at,
-       o.ended_at, o.stop_requested_at IS NOT NULL AS stop_requested, NULL AS code
+       o.ended_at, o.stop_requested_at IS NOT NULL AS stop_requested, NULL AS code,
+       (SELECT t.run_id::text FROM retries t WHERE t.retried_as = o.id) AS retry_of, NULL AS retried_as
 FROM (
     SELECT * FROM runs WHERE tenant_id = $1 AND status = 'queued'
     UNION ALL
@@ -49,7 +50,9 @@ SELECT r.id::text, r.user_id, r.thread_id::text, r.agent, r.status, r.lane, r.at
        r.ended_at, r.stop_requested_at IS NOT NULL AS stop_requested,
        CASE WHEN r.status IN ('failed', 'timed_out') THEN (
            SELECT e.payload -> 'error' ->> 'code' FROM events e
-           WHERE e.run_id = r.id AND e.type = 'agent_completed' ORDER BY e.seq DESC LIMIT 1) END AS code
+           WHERE e.run_id = r.id AND e.type = 'agent_completed' ORDER BY e.seq DESC LIMIT 1) END AS code,
+       (SELECT t.run_id::text FROM retries t WHERE t.retried_as = r.id) AS retry_of,
+       (SELECT t.retried_as::text FROM retries t WHERE t.run_id = r.id) AS retried_as
 FROM runs r
 WHERE r.tenant_id = $1 AND r.ended_at IS NOT NULL
 ORDER BY r.ended_at DESC LIMIT $2

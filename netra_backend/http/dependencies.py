@@ -17,6 +17,7 @@ from netra_backend.domain.ports import Clock, EventLog, Queue, Store
 from netra_backend.events.operations import Operations
 from netra_backend.observability.metrics import Metrics
 from netra_backend.settings import Settings
+from netra_backend.store.retries import Retries
 
 SAFE_METHODS = frozenset(["GET", "HEAD", "OPTIONS"])
 """Methods that change nothing (RFC 9110, section 9.2.1), so another site may cause them."""
@@ -40,6 +41,7 @@ class HttpDependencies:
     new_id: IdSource
     metrics: Metrics
     operations: Operations
+    retries: Retries
     readiness: Callable[[], Awaitable[Mapping[str, bool]]]
     static: Path = field(default=Path(__file__).parent / "static")
 

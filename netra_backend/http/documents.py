@@ -11,6 +11,7 @@ from netra_backend.http.answers import json_answer
 from netra_backend.http.dependencies import Deps
 from netra_backend.http.operations import VIEWS as OPERATIONS_VIEWS
 from netra_backend.http.overview_views import VIEWS as OVERVIEW_VIEWS
+from netra_backend.http.reports import VIEWS as REPORTS_VIEWS
 from netra_backend.http.views import (
     HealthView,
     MeView,
@@ -39,6 +40,7 @@ VIEWS = (
     ThreadHistoryPayload,
     *OPERATIONS_VIEWS,
     *OVERVIEW_VIEWS,
+    *REPORTS_VIEWS,
 )
 SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},

@@ -8,10 +8,11 @@ from starlette.responses import Response
 from netra_backend.auth.origins import is_loopback
 from netra_backend.domain.errors import Busy, Degraded, Forbidden
 from netra_backend.domain.identity import OPERATOR
+from netra_backend.domain.ports import Queue
 from netra_backend.http.answers import documented, json_answer
-from netra_backend.http.dependencies import Deps, HttpDependencies, authenticated
+from netra_backend.http.dependencies import Deps, authenticated
 from netra_backend.http.views import HealthView, ReadyView
-from netra_backend.observability.metrics import CONTENT_TYPE
+from netra_backend.observability.metrics import CONTENT_TYPE, Metrics
 
 router = APIRouter(tags=["health"])
 
@@ -49,7 +50,7 @@ async def metrics(request: Request, deps: Deps) -> Response:
     """Prometheus metrics: for this machine itself without login, else for role `operator`."""
     if not _from_this_machine(request) and OPERATOR not in (await authenticated(request)).roles:
         raise Forbidden("Metrics are for the role operator, or for a scraper on this machine.")
-    await _measure_queue(deps)
+    await measure_queue(deps.queue, deps.metrics)
     return Response(deps.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
@@ -60,15 +61,15 @@ def _from_this_machine(request: Request) -> bool:
     return client in ("127.0.0.1", "::1") and not forwarded and is_loopback(request.headers.get("host"))
 
 
-async def _measure_queue(deps: HttpDependencies) -> None:
-    """No number is better than an old one when the database is away."""
+async def measure_queue(queue: Queue, metrics: Metrics) -> None:
+    """Count what waits, for who reads `metrics` next; without the database no number is better than an old one."""
     try:
-        depth, lanes = await deps.queue.depth(), await deps.queue.lanes()
+        depth, lanes = await queue.depth(), await queue.lanes()
     except (Busy, Degraded):
-        deps.metrics.queue_depth.clear()
-        deps.metrics.queue_lanes.clear()
+        metrics.queue_depth.clear()
+        metrics.queue_lanes.clear()
         return
     for status, runs in depth.items():
-        deps.metrics.queue_depth.labels(status).set(runs)
+        metrics.queue_depth.labels(status).set(runs)
     for lane, runs in lanes.items():
-        deps.metrics.queue_lanes.labels(lane.name.lower()).set(runs)
+        metrics.queue_lanes.labels(lane.name.lower()).set(runs)

@@ -11,6 +11,7 @@ from netra_backend.events.operations import Failures, TenantFigures, TenantRun, 
 from netra_backend.http.operations import ProcessView, process_views
 from netra_backend.observability.figures import SLOT_S, SLOTS, Cause, Slot, merged, percentile
 from netra_backend.protocol.payloads import Outbound
+from netra_backend.store.retries import Retried
 
 LaneName = Literal["critical", "high", "normal", "low"]
 
@@ -18,7 +19,8 @@ LaneName = Literal["critical", "high", "normal", "low"]
 class TenantRunView(Outbound, frozen=True):
     """A run of the tenant. `stopping`: a stop is stored, the run has not ended yet.
 
-    `error` is the code of what it failed of.
+    `error` is the code of what it failed of. `retry_of`: the failed run that an operator tried again as
+    this one; `retried_as`: the run that this one was tried again as.
     """
 
     id: str
@@ -33,12 +35,24 @@ class TenantRunView(Outbound, frozen=True):
     started_at: datetime | UnsetType = UNSET
     ended_at: datetime | UnsetType = UNSET
     error: str | UnsetType = UNSET
+    retry_of: str | UnsetType = UNSET
+    retried_as: str | UnsetType = UNSET
 
 
 class TenantRunsView(Outbound, frozen=True):
     """The tenant's runs: those that have not ended, the newest first, then the last to end first."""
 
     runs: list[TenantRunView]
+
+
+class RetryView(Outbound, frozen=True):
+    """The new run is stored: of the same thread and message, behind so many queued ones of the tenant."""
+
+    run_id: str
+    retry_of: str
+    thread_id: str
+    message_id: str
+    queue_position: int
 
 
 class LaneView(Outbound, frozen=True):
@@ -118,7 +132,7 @@ class ErrorsView(Outbound, frozen=True):
     errors: list[ErrorView]
 
 
-VIEWS = (TenantRunsView, QueueView, FiguresView, ErrorsView)
+VIEWS = (TenantRunsView, RetryView, QueueView, FiguresView, ErrorsView)
 
 
 def run_view(run: TenantRun) -> TenantRunView:
@@ -136,6 +150,19 @@ def run_view(run: TenantRun) -> TenantRunView:
         started_at=run.started_at if run.started_at is not None else UNSET,
         ended_at=run.ended_at if run.ended_at is not None else UNSET,
         error=run.code if run.code is not None else UNSET,
+        retry_of=run.retry_of if run.retry_of is not None else UNSET,
+        retried_as=run.retried_as if run.retried_as is not None else UNSET,
+    )
+
+
+def retry_view(retry_of: str, retried: Retried) -> RetryView:
+    """The outcome of a retry."""
+    return RetryView(
+        run_id=retried.run_id,
+        retry_of=retry_of,
+        thread_id=retried.thread_id,
+        message_id=retried.message_id,
+        queue_position=retried.queue_position,
     )
 
 

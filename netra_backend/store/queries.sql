@@ -18,6 +18,10 @@ SELECT stop_runs($1, $2, $3::uuid, $4::uuid, $5)::text[]
 -- Stores the intent to stop one run; no row if it is not the owner's. See the function in the schema.
 SELECT * FROM stop_run($1, $2, $3, $4::uuid, $5)
 
+-- name: retry_run
+-- Queues a new run for a failed one's message, for operators; see the function in the schema.
+SELECT * FROM retry_run($1, $2, $3::uuid, $4::uuid, $5::uuid, $6, $7, $8, $9)
+
 -- name: lock_stream
 -- Locks one owner's counter.
 SELECT lock_streams(ARRAY[$1], ARRAY[$2])

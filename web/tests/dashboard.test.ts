@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { cancel, look, Refused, type Fetch, type Figures, type Latency, type Look, type TenantRun, type TracedEvent } from "../src/dashboard/api.ts";
-import { bytes, eventsASecond, eventsNow, isOpen, latencies, millis, percentiles, rate, runInAddress, runTimes, sumOfConnections, timeline } from "../src/dashboard/shape.ts";
+import { cancel, look, Refused, retry, type Fetch, type Figures, type Latency, type Look, type PerformanceReport, type TenantRun, type TracedEvent } from "../src/dashboard/api.ts";
+import { amount, bytes, canRetry, eventsASecond, eventsNow, figuresOf, isOpen, latencies, lossInWords, millis, percentiles, performanceOf, rate, runInAddress, runTimes, stepsBy, sumOfConnections, timeline } from "../src/dashboard/shape.ts";
 import { EVERY_MS, RARELY_MS, Watch } from "../src/dashboard/watch.ts";
 
 const NONE: Latency = { count: 0 };
@@ -55,6 +55,31 @@ test("connections are summed, and an address names a run or none", () => {
   expect(["#run=0190-ab", "#run=<b>", "#thread=1", ""].map(runInAddress)).toEqual(["0190-ab", null, null, null]);
 });
 
+test("what failed and was not tried again can be tried again", () => {
+  const of = (status: TenantRun["status"], more: Partial<TenantRun> = {}) => canRetry({ status, ...more } as TenantRun);
+  expect((["queued", "running", "completed", "stopped", "failed", "timed_out"] as const).map((status) => of(status))).toEqual([false, false, false, false, true, true]);
+  expect([of("failed", { retried_as: "r" }), of("failed", { retry_of: "r" })]).toEqual([false, true]);
+});
+
+test("performance is one line of points by report, for each figure that a report has", () => {
+  const of = (name: string, figures: Record<string, number>): PerformanceReport => ({
+    name, at: AT, figures: Object.entries(figures).map(([figure, now]) => ({ figure, before: 1, now, ratio: 1.25, low: 0.9, high: 1.3, judgement: "too-few-pairs" })),
+  });
+  const reports = [of("gate/abc.json", { a: 2 }), of("gate/def.json", { b: 4, a: 3 })];
+  expect(figuresOf(reports)).toEqual(["b", "a"]);
+  const { series, names, last } = performanceOf(reports, "a");
+  expect([series, names, last?.now]).toEqual([[[0, 1], [1, 1], [2, 3]], ["abc", "def"], 3]);
+  expect(performanceOf(reports, "b").names).toEqual(["def"]);
+  expect(performanceOf([], "a")).toEqual({ series: [[], [], []], names: [], last: null });
+  expect(last && lossInWords(last)).toBe("too few pairs, loss +25.0 % (-10.0 % to +30.0 %)");
+  expect([0.012345, 12.34, 1_234_567].map(amount)).toEqual(["0.012", "12.3", "1,230,000"]);
+});
+
+test("steps are counted by state", () => {
+  const step = (number: number, state: string) => ({ number, state, paths: [], more: 0 });
+  expect([...stepsBy([step(1, "done"), step(2, "done"), step(3, "failed")])]).toEqual([["done", 2], ["failed", 1]]);
+});
+
 const answers = (status: Record<string, number>): { asked: string[]; ask: Fetch } => {
   const asked: string[] = [];
   const ask: Fetch = async (path, init) => {
@@ -79,6 +104,13 @@ test("a cancel is a request that changes something, and says when it was refused
   await cancel("r", ask);
   expect(asked).toEqual(["POST /v1/operations/runs/r/stop"]);
   await expect(cancel("r", answers({ stop: 404 }).ask)).rejects.toMatchObject({ status: 404 });
+});
+
+test("so is a retry, and the server's sentence says why not", async () => {
+  const { asked, ask } = answers({});
+  await retry("r/1", ask);
+  expect(asked).toEqual(["POST /v1/operations/runs/r%2F1/retry"]);
+  await expect(retry("r", answers({ retry: 409 }).ask)).rejects.toMatchObject({ status: 409, message: "No." });
 });
 
 /** A watch whose looks and timers the test ends by hand. */

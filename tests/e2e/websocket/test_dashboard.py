@@ -1,8 +1,12 @@
 """The operators' dashboard in a real Chromium: what an operator sees and does, and what others see."""
 
 import asyncio
+import json
+import os
 import re
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -81,6 +85,146 @@ async def test_an_operator_looks_and_cancels(
         assert await events.count() == len(frames) + 1
         await page.reload()
         await expect(events.last).to_have_attribute("data-type", "agent_completed")
+
+
+MOODY = """
+from pathlib import Path
+
+
+async def agent(ctx):
+    if not Path("mended").exists():
+        raise RuntimeError("out of order")
+    return "mended: " + ctx.text
+"""
+
+
+@pytest.fixture(scope="module")
+def workshop(
+    tmp_path_factory: pytest.TempPathFactory, copy_data: Callable[[Path], Path]
+) -> Iterator[tuple[Netra, Path]]:
+    """A server whose agent fails until a file `mended` is in its folder, and that folder; `reports` is in it, too."""
+    folder = tmp_path_factory.mktemp("workshop")
+    (folder / "moody.py").write_text(MOODY)
+    environ = {"NETRA_AGENT": "moody:agent", "NETRA_DASHBOARD_REPORTS": str(folder / "reports")}
+    server = Netra("serve", "--port", "0", data_dir=copy_data(folder), cwd=folder, environ=environ).ready()
+    yield server, folder
+    server.stop()
+
+
+async def test_what_failed_is_tried_again_by_the_second_press(
+    browser: Browser, workshop: tuple[Netra, Path]
+) -> None:
+    """Its user gets the answer below the same question; a second retry is refused in a sentence."""
+    server, folder = workshop
+    operator, ada = await add_person(server, roles=["operator"]), await add_person(server)
+    async with visitor(browser) as context, connected(server.url, await token_of(server, ada)) as client:
+        failed = (await client.say("hello"))["run_id"]
+        await client.finished(failed)
+        pages = [await context.new_page() for _ in range(2)]
+        await enter(pages[0], server, operator)
+        row = run_row(pages[0], failed)
+        button = row.get_by_test_id("run-retry")
+        await expect(button).to_have_text("Retry")
+        await pages[1].goto(f"{server.url}/dashboard")
+        await expect(run_row(pages[1], failed).get_by_test_id("run-retry")).to_be_visible()
+        await pages[1].get_by_role("button", name="Pause").click()
+        (folder / "mended").touch()
+        await button.click()
+        await expect(button).to_have_text("Really?")
+        await button.click()
+        await expect(row).to_contain_text("tried again as")
+        await expect(button).to_have_count(0)
+        again = await row.locator(".link").last.get_attribute("title") or ""
+        await expect(run_row(pages[0], again)).to_have_attribute("data-status", "completed")
+        await expect(run_row(pages[0], again)).to_contain_text(f"retry of {failed[-8:]}")
+        frames = await client.finished(again)
+        assert frames[-1]["payload"]["message"]["content"] == "mended: hello"
+        late = run_row(pages[1], failed)
+        await late.get_by_test_id("run-retry").click()
+        await late.get_by_test_id("run-retry").click()
+        await expect(late.get_by_role("alert")).to_contain_text("The run was tried again already, as")
+        await picture(pages[1], "dashboard-retry-refused.png")
+
+
+GATE = {"machine": {}, "level": 0.01, "worse_by": 0.05}
+
+
+def gate_report(now: float, judgement: str) -> str:
+    """A report of the performance gate."""
+    figure = {"pairs": 12, "p": 0.1, "corrected": 0.1, "effect": 0.1, "sentence": "", "judgement": judgement}
+    one = {
+        "figure": "accept_ms",
+        "baseline": 2.0,
+        "candidate": now,
+        "ratio": now / 2,
+        "low": now / 2.1,
+        "high": now,
+    }
+    other = one | {"figure": "rate", "candidate": 700.0, "baseline": 690.0}
+    return json.dumps({**GATE, "comparisons": [figure | one, figure | other]})
+
+
+def journal(*records: Mapping[str, object]) -> str:
+    """The journal of a migration."""
+    return "".join(json.dumps({"at": "", "sum": "", "record": record}) + "\n" for record in records)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_reports_appear_as_they_are_written(
+    browser: Browser, workshop: tuple[Netra, Path], scheme: str
+) -> None:
+    """Tests line by line, a chart of performance over commits, steps of a migration, and a file that is broken."""
+    server, folder = workshop
+    reports = folder / "reports"
+    shutil.rmtree(reports, ignore_errors=True)
+    (reports / "gate").mkdir(parents=True)
+    async with visitor(browser, color_scheme=scheme) as context:
+        page = await context.new_page()
+        await enter(page, server, await add_person(server, roles=["operator"]))
+        await expect(page.get_by_test_id("reports")).to_contain_text("The folder of reports is empty")
+        results = (reports / "tests.jsonl").open("w", buffering=1)
+        row = page.get_by_test_id("tests-row")
+        for number, outcome in enumerate(("passed", "failed", "passed"), start=1):
+            line = {"$report_type": "TestReport", "nodeid": f"tests/test_a.py::test_{number}", "when": "call"}
+            results.write(json.dumps(line | {"outcome": outcome, "duration": 0.5}) + "\n")
+            await expect(row).to_contain_text(f"test_{number}")
+        await expect(row).to_have_attribute("data-finished", "false")
+        await expect(page.get_by_test_id("failed-test")).to_have_text("tests/test_a.py::test_2")
+        results.write(json.dumps({"$report_type": "SessionFinish", "exitstatus": 1}) + "\n")
+        results.close()
+        await expect(row).to_have_attribute("data-finished", "true")
+        await expect(row.locator("td")).to_have_text(
+            [re.compile("tests.jsonl"), "Failed", "2", "1", "0", "1.5 s", re.compile(":")]
+        )
+        for age, (commit, now) in enumerate((("8a1f00c", 2.6), ("77c0ffe", 2.1), ("1c3d5e7", 2.0))):
+            path = reports / "gate" / f"{commit}.json"
+            path.write_text(gate_report(now, "regression" if now > 2.5 else "same"))
+            os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
+        performance = page.get_by_test_id("performance")
+        await expect(performance.get_by_test_id("verdict")).to_have_text(
+            re.compile("8a1f00c: regression, loss \\+30.0 %")
+        )
+        assert await has_ink(performance.locator("canvas"))
+        await performance.get_by_role("combobox").select_option("rate")
+        await expect(performance.get_by_role("img")).to_have_attribute(
+            "aria-label", re.compile("^rate by report")
+        )
+        steps = {"what": "opened", "steps": [["app/a.py"], ["app/b.py"]]}
+        began = {"what": "began", "action": 1, "kind": "step", "number": 1, "entries": []}
+        (reports / "journal.jsonl").write_text(journal(steps, began))
+        migration = page.get_by_test_id("migration")
+        await expect(migration).to_contain_text("1 working, 1 waiting")
+        (reports / "journal.jsonl").write_text(journal(steps, began, {"what": "done", "action": 1}))
+        await expect(migration).to_contain_text("1 done, 1 waiting")
+        (reports / "broken.xml").write_text("<testsuite>")
+        await expect(page.get_by_test_id("unread")).to_contain_text("broken.xml: It is not XML")
+        await drawn(page, light=scheme == "light")
+        await page.get_by_test_id("unread").scroll_into_view_if_needed()
+        await picture(page, f"dashboard-reports-{scheme}.png")
+        await page.set_viewport_size(NARROW)
+        async with asyncio.timeout(10):
+            while await page.evaluate("document.documentElement.scrollWidth") > NARROW["width"]:
+                await page.evaluate("new Promise(requestAnimationFrame)")
 
 
 async def test_charts_and_errors_follow_what_happens(

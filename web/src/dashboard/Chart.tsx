@@ -19,11 +19,15 @@ interface ChartProps {
   lines: readonly Line[];
   /** A value in words, on the axis and in the legend. */
   words: (value: number) => string;
+  /** Of the points, where these are no times but follow each other. */
+  names?: readonly string[];
 }
 
 const HEIGHT = 180;
+/** Steps of an axis of names: there is nothing between two of them. */
+const WHOLE = [1, 2, 5, 10, 20, 50];
 
-export function Chart({ label, series, lines, words }: ChartProps) {
+export function Chart({ label, series, lines, words, names }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const latest = useRef(series);
@@ -33,16 +37,19 @@ export function Chart({ label, series, lines, words }: ChartProps) {
   useEffect(() => {
     const element = place.current;
     if (element === null) return;
-    const made = new uPlot(options(element.clientWidth, lines, words), latest.current, element);
+    const made = new uPlot(options(element.clientWidth, lines, words, names), latest.current, element);
     plot.current = made;
-    const watcher = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const watcher = new ResizeObserver(() => {
+      made.setSize({ width: element.clientWidth, height: HEIGHT });
+      showLatest(made, latest.current);
+    });
     watcher.observe(element);
     return () => {
       watcher.disconnect();
       made.destroy();
       plot.current = null;
     };
-  }, [lines, words, theme]);
+  }, [lines, words, names, theme]);
   useEffect(() => {
     plot.current?.setData(series);
     showLatest(plot.current, series);
@@ -51,7 +58,8 @@ export function Chart({ label, series, lines, words }: ChartProps) {
   return <div ref={place} className="chart" role="img" aria-label={label} />;
 }
 
-function options(width: number, lines: readonly Line[], words: (value: number) => string): uPlot.Options {
+function options(width: number, lines: readonly Line[], words: (value: number) => string, names?: readonly string[]): uPlot.Options {
+  const place = names === undefined ? timeOfDay : (at: number) => names[at]?.slice(-9) ?? "";
   const style = getComputedStyle(document.documentElement);
   const color = (name: string) => style.getPropertyValue(name).trim();
   const font = `12px ${color("--sans")}`;
@@ -59,16 +67,16 @@ function options(width: number, lines: readonly Line[], words: (value: number) =
   return {
     width,
     height: HEIGHT,
-    padding: [8, 12, 0, 0],
+    padding: [8, names === undefined ? 12 : 36, 0, 0],
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     legend: { live: true },
-    scales: { y: { range: (_plot, _low, high) => [0, Math.max(high || 0, 1) * 1.1] } },
+    scales: { x: { time: names === undefined }, y: { range: (_plot, _low, high) => [0, Math.max(high || 0, 1) * 1.1] } },
     axes: [
-      { ...axis, space: 44, size: 30, values: (_plot, splits) => splits.map(timeOfDay) },
+      { ...axis, space: names === undefined ? 44 : 70, size: 30, ...(names === undefined ? {} : { incrs: WHOLE }), values: (_plot, splits) => splits.map(place) },
       { ...axis, size: 58, values: (_plot, splits) => splits.map(words) },
     ],
     series: [
-      { value: (_plot, at) => (at === null ? "" : timeOfDay(at)), label: "Time" },
+      { value: (_plot, at) => (at === null ? "" : place(at)), label: "Time" },
       ...lines.map(({ name, color: variable, filled }) => ({
         label: name,
         stroke: color(variable),

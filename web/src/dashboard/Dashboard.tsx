@@ -13,6 +13,7 @@ import { Connections } from "./Connections.tsx";
 import { Errors } from "./Errors.tsx";
 import { ForOperators } from "./ForOperators.tsx";
 import { QueueByLane } from "./QueueByLane.tsx";
+import { Reports } from "./Reports.tsx";
 import { Runs } from "./Runs.tsx";
 import { runInAddress } from "./shape.ts";
 import { Tiles } from "./Tiles.tsx";
@@ -54,6 +55,7 @@ export default function Dashboard({ user, expired, leave }: { user: User } & Doo
           <QueueByLane queue={look.queue} />
         </div>
         <Connections connections={look.connections} />
+        <Reports reports={look.reports} />
       </main>
     </div>
   );

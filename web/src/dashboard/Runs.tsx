@@ -1,10 +1,10 @@
-// The tenant's runs: what waits and runs, then what ended last. A run can be looked into and cancelled.
+// The tenant's runs: what waits and runs, then what ended last. A run can be looked into, cancelled, and tried again.
 
 import { useState } from "react";
 import type { TenantRun } from "./api.ts";
-import { CancelButton } from "./CancelButton.tsx";
 import { Nothing, Panel } from "./Panel.tsx";
-import { clock, isOpen, millis, runTimes, short } from "./shape.ts";
+import { RunButton } from "./RunButton.tsx";
+import { canRetry, clock, isOpen, millis, runTimes, short } from "./shape.ts";
 
 interface RunsProps {
   runs: readonly TenantRun[];
@@ -48,7 +48,7 @@ export function Runs({ runs, selected, select, changed }: RunsProps) {
                 <th className="number">Took</th>
                 <th className="number wide-only">Since</th>
                 <th>
-                  <span className="only-spoken">Cancel</span>
+                  <span className="only-spoken">Cancel or retry</span>
                 </th>
               </tr>
             </thead>
@@ -87,6 +87,8 @@ function RunRow({ run, now, selected, select, changed }: RowProps) {
         </span>
         {run.error !== undefined && <span className="faint mono"> {run.error}</span>}
         {run.attempts > 1 && <span className="faint"> attempt {run.attempts}</span>}
+        {run.retry_of !== undefined && <Other word="retry of" id={run.retry_of} select={select} />}
+        {run.retried_as !== undefined && <Other word="tried again as" id={run.retried_as} select={select} />}
       </td>
       <td className="mono wide-only" title={run.user_id}>
         {short(run.user_id)}
@@ -96,7 +98,22 @@ function RunRow({ run, now, selected, select, changed }: RowProps) {
       <td className="number wide-only">{millis(waited)}</td>
       <td className="number">{millis(took)}</td>
       <td className="number wide-only">{clock(run.created_at)}</td>
-      <td className="number">{isOpen(run) && !run.stopping && <CancelButton run={run} changed={changed} />}</td>
+      <td className="number">
+        {isOpen(run) && !run.stopping && <RunButton deed="cancel" run={run} changed={changed} />}
+        {canRetry(run) && <RunButton deed="retry" run={run} changed={changed} />}
+      </td>
     </tr>
+  );
+}
+
+function Other({ word, id, select }: { word: string; id: string; select: (runId: string) => void }) {
+  return (
+    <span className="faint">
+      {" "}
+      {word}{" "}
+      <button type="button" className="link mono" onClick={() => select(id)} title={id}>
+        {short(id)}
+      </button>
+    </span>
   );
 }

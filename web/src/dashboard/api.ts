@@ -35,6 +35,8 @@ export interface TenantRun {
   started_at?: string;
   ended_at?: string;
   error?: string;
+  retry_of?: string;
+  retried_as?: string;
 }
 
 export interface Queue {
@@ -97,6 +99,48 @@ export interface Trace {
   events: TracedEvent[];
 }
 
+export interface TestResults {
+  name: string;
+  at: string;
+  finished: boolean;
+  passed: number;
+  failed: number;
+  skipped: number;
+  seconds: number;
+  failures: string[];
+  last?: string;
+}
+
+export interface PerformanceFigure {
+  figure: string;
+  before: number;
+  now: number;
+  ratio: number;
+  low: number;
+  high: number;
+  judgement: string;
+}
+
+export interface PerformanceReport {
+  name: string;
+  at: string;
+  figures: PerformanceFigure[];
+}
+
+export interface MigrationReport {
+  name: string;
+  at: string;
+  steps: { number: number; state: string; paths: string[]; more: number }[];
+}
+
+export interface Reports {
+  configured: boolean;
+  tests: TestResults[];
+  performance: PerformanceReport[];
+  migrations: MigrationReport[];
+  unread: { name: string; why: string }[];
+}
+
 /** Everything of one look. */
 export interface Look {
   connections: Connections;
@@ -104,6 +148,7 @@ export interface Look {
   queue: Queue;
   figures: Figures;
   errors: ErrorGroup[];
+  reports: Reports;
   trace: Trace | null;
 }
 
@@ -122,20 +167,26 @@ const BASE = "/v1/operations";
 
 /** One look at everything, with the trace of one run. */
 export async function look(runId: string | null, ask: Fetch = fetch): Promise<Look> {
-  const [connections, runs, queue, figures, errors, trace] = await Promise.all([
+  const [connections, runs, queue, figures, errors, reports, trace] = await Promise.all([
     read<Connections>(ask, "/connections"),
     read<{ runs: TenantRun[] }>(ask, "/runs?limit=50"),
     read<Queue>(ask, "/queue"),
     read<Figures>(ask, "/figures"),
     read<{ errors: ErrorGroup[] }>(ask, "/errors"),
+    read<Reports>(ask, "/reports"),
     runId === null ? null : readTrace(ask, runId),
   ]);
-  return { connections, runs: runs.runs, queue, figures, errors: errors.errors, trace };
+  return { connections, runs: runs.runs, queue, figures, errors: errors.errors, reports, trace };
 }
 
 /** Ask a run to stop; its end tells when it has. */
 export async function cancel(runId: string, ask: Fetch = fetch): Promise<void> {
   await answered(await ask(`${BASE}/runs/${encodeURIComponent(runId)}/stop`, { method: "POST", credentials: "same-origin" }));
+}
+
+/** Queue a new run for a failed run's message. */
+export async function retry(runId: string, ask: Fetch = fetch): Promise<void> {
+  await answered(await ask(`${BASE}/runs/${encodeURIComponent(runId)}/retry`, { method: "POST", credentials: "same-origin" }));
 }
 
 /** Null for a run that is not there, as one in an old address: no reason to show nothing else. */

@@ -1,6 +1,6 @@
 // Answers of the server as what is drawn: series of charts, rows of a timeline, numbers in words. Pure.
 
-import type { Connections, Figures, Latency, TenantRun, TracedEvent } from "./api.ts";
+import type { Connections, Figures, Latency, MigrationReport, PerformanceFigure, PerformanceReport, TenantRun, TracedEvent } from "./api.ts";
 
 /** As uPlot takes them: times in seconds, then one list of values a line; null is a gap. */
 export type Series = [number[], ...(number | null)[][]];
@@ -61,6 +61,11 @@ export function isOpen({ status }: TenantRun): boolean {
   return status === "queued" || status === "running";
 }
 
+/** What failed and was not tried again; the server decides, this only spares a press. */
+export function canRetry({ status, retried_as }: TenantRun): boolean {
+  return (status === "failed" || status === "timed_out") && retried_as === undefined;
+}
+
 /** Milliseconds from acceptance to start, and from start to end or now. */
 export function runTimes(run: TenantRun, now: number): { waited: number | null; took: number | null } {
   const created = Date.parse(run.created_at);
@@ -110,4 +115,41 @@ const RUN = /^#run=([0-9a-fA-F-]{1,64})$/;
 /** The run that an address names. */
 export function runInAddress(hash: string): string | null {
   return RUN.exec(hash)?.[1] ?? null;
+}
+
+/** Every figure of the reports, those of the newest report first. */
+export function figuresOf(reports: readonly PerformanceReport[]): string[] {
+  return [...new Set([...reports].reverse().flatMap(({ figures }) => figures.map(({ figure }) => figure)))];
+}
+
+/** One figure over the reports, the oldest first: its lines before and now, the reports' names, and the newest. */
+export function performanceOf(reports: readonly PerformanceReport[], figure: string): { series: Series; names: string[]; last: PerformanceFigure | null } {
+  const points = reports.flatMap(({ name, figures }) => figures.filter((each) => each.figure === figure).map((each) => ({ name: bare(name), each })));
+  return {
+    series: [points.map((_point, n) => n), points.map(({ each }) => each.before), points.map(({ each }) => each.now)],
+    names: points.map(({ name }) => name),
+    last: points.at(-1)?.each ?? null,
+  };
+}
+
+/** A file's name without folder and ending: what was measured. */
+function bare(name: string): string {
+  return name.replace(/^.*\//, "").replace(/\.json$/, "");
+}
+
+/** The gate's verdict; its ratio is how many times worse, whatever direction is the good one. */
+export function lossInWords({ ratio, low, high, judgement }: PerformanceFigure): string {
+  const percent = (value: number) => `${value < 1 ? "" : "+"}${((value - 1) * 100).toFixed(1)} %`;
+  return `${judgement.replaceAll("-", " ")}, loss ${percent(ratio)} (${percent(low)} to ${percent(high)})`;
+}
+
+export function stepsBy(steps: MigrationReport["steps"]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { state } of steps) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return counts;
+}
+
+/** A number in an unknown unit, short. */
+export function amount(value: number): string {
+  return Number(value.toPrecision(3)).toLocaleString("en");
 }

@@ -51,9 +51,10 @@ async def test_the_role_is_needed_for_everything(site: Site) -> None:
         assert (await site.client().get(f"{BASE}/{path}")).status_code == 401
         assert (await user.get(f"{BASE}/{path}")).status_code == 403
         assert (await operator.get(f"{BASE}/{path}")).status_code == 200
-    stop = f"{BASE}/runs/{accepted.run_id}/stop"
-    assert (await site.client().post(stop)).status_code == 401
-    assert (await user.post(stop)).status_code == 403
+    for deed in ("stop", "retry"):
+        address = f"{BASE}/runs/{accepted.run_id}/{deed}"
+        assert (await site.client().post(address)).status_code == 401
+        assert (await user.post(address)).status_code == 403
     record = await site.deps.store.run(await site.owner("u@x.org"), accepted.run_id)
     assert record.status == "queued"
 

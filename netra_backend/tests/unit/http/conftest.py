@@ -24,6 +24,7 @@ from netra_backend.queue.postgres import PostgresQueue
 from netra_backend.settings import Settings
 from netra_backend.store.database import Database
 from netra_backend.store.postgres import PostgresStore
+from netra_backend.store.retries import Retries
 from netra_backend.testing.fake_clock import FakeClock
 from netra_backend.tests.integration.auth.conftest import CutOffs
 from netra_backend.tests.unit.observability.conftest import logged
@@ -78,6 +79,7 @@ def deps(tmp_path: Path, static: Path, readiness: dict[str, bool]) -> HttpDepend
         new_id=new_id,
         metrics=create_metrics(),
         operations=unheard_operations(database, log),
+        retries=Retries(database, clock, new_id, queue_limit=100, queued=lambda: None),
         readiness=ready,
         static=static,
     )
