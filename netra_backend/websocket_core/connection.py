@@ -14,7 +14,7 @@ from msgspec import UnsetType
 
 from netra_backend.domain.errors import NetraError
 from netra_backend.domain.identity import Principal
-from netra_backend.domain.ids import MessageId, TenantId, ThreadId
+from netra_backend.domain.ids import MessageId, RunId, TenantId, ThreadId
 from netra_backend.domain.ports import EventLog, LiveText
 from netra_backend.domain.traffic import Traffic
 from netra_backend.protocol import messages as m
@@ -101,7 +101,7 @@ class Connection:
         self._terms = terms
         self._stream = Stream(head)
         self._writer = Writer(context, send=send, terms=terms, extensions=extensions)
-        self._following: Following | None = None
+        self._following = Following()
         self._gap: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] | None = None
         self._start: asyncio.Handle | None = None
@@ -201,23 +201,17 @@ class Connection:
 
     def follow(self, thread_id: ThreadId) -> None:
         """See `registry.Socket`."""
-        if self._following is None:
-            self._following = Following()
         self._following.follow(thread_id)
 
     def unfollow(self, thread_id: ThreadId) -> None:
         """See `registry.Socket`."""
-        if self._following is not None:
-            self._following.unfollow(thread_id)
+        self._following.unfollow(thread_id)
 
-    async def show(self, thread_id: ThreadId, message_id: MessageId) -> None:
+    async def show(self, thread_id: ThreadId, message_id: MessageId, run_id: RunId | None = None) -> None:
         """See `registry.Socket`."""
-        following = self._following
-        if following is None:
-            return
-        following.fetching(thread_id, message_id)
+        self._following.fetching(thread_id, message_id, run_id)
         text = await self._terms.live.snapshot(self.context.owner, message_id)
-        for frame in following.fetched(thread_id, message_id, text or ""):
+        for frame in self._following.fetched(thread_id, message_id, text or ""):
             self.send(frame)
 
     # What the feed does with it.
@@ -228,8 +222,6 @@ class Connection:
 
     def on_delta(self, thread_id: ThreadId, message_id: MessageId, offset: int, text: str) -> None:
         """See `ports.Sink`."""
-        if self._following is None:
-            return
         frames = self._following.delta(thread_id, message_id, offset, text)
         if frames is None:
             self._spawn(partial(self.show, thread_id, message_id))
@@ -330,8 +322,7 @@ class Connection:
         """The frames just before the stream's `next`."""
         for frame in frames:
             self.send(frame)
-            if self._following is not None:
-                self._following.told(frame)
+            self._following.told(frame)
         if frames:
             self._writer.mark(self._stream.next - len(frames), self._stream.next - 1)
 

@@ -19,6 +19,9 @@ MAX_MESSAGES = 16
 MAX_THREADS = 64
 """Threads followed at once; following one more ends the oldest."""
 
+MAX_ENDED = 64
+"""Runs remembered after their end: a look at the database that is on its way may still say that they run."""
+
 Delta = tuple[int, str]
 
 
@@ -62,10 +65,11 @@ _decoder = msgspec.json.Decoder(_Told)
 class Following:
     """The live text of one connection."""
 
-    __slots__ = ("_threads",)
+    __slots__ = ("_ended", "_threads")
 
     def __init__(self) -> None:
         self._threads: dict[ThreadId, dict[MessageId, _Message]] = {}
+        self._ended: dict[RunId, None] = {}  # in order
 
     def follow(self, thread_id: ThreadId) -> None:
         """Pass the thread's deltas on from now."""
@@ -77,27 +81,34 @@ class Following:
         """Pass nothing of the thread on any more."""
         self._threads.pop(thread_id, None)
 
-    def fetching(self, thread_id: ThreadId, message_id: MessageId) -> None:
-        """A snapshot is being fetched: keep deltas until it is there."""
+    def fetching(self, thread_id: ThreadId, message_id: MessageId, run_id: RunId | None = None) -> None:
+        """A snapshot is being fetched, of what that run writes if it is known: keep deltas until it is there."""
         messages = self._threads.get(thread_id)
         if messages is not None:
             message = self._known(messages, message_id)
             message.length, message.waiting = 0, []
+            message.run_id = run_id or message.run_id
+            message.over = message.over or run_id in self._ended
 
     def told(self, frame: bytes) -> None:
         """A durable frame is sent: it may say that the run of a message has begun or ended."""
         if not frame.startswith((_STARTED, _ENDED)):
             return
-        told = _decoder.decode(frame)
+        told, ended = _decoder.decode(frame), frame.startswith(_ENDED)
+        if ended:
+            self._ended[told.run_id] = None
+            while len(self._ended) > MAX_ENDED:
+                del self._ended[next(iter(self._ended))]
         messages = self._threads.get(told.thread_id)
         if messages is None:
             return
         answer = told.payload.message.id if told.payload.message else told.payload.message_id
         if answer is not None:
-            self._known(messages, answer).run_id = told.run_id
-        if frame.startswith(_ENDED):
+            message = self._known(messages, answer)
+            message.run_id, message.over = told.run_id, False
+        if ended:  # whose run is not known is this one's: a thread has one at a time
             for message in messages.values():
-                message.over = message.over or message.run_id == told.run_id
+                message.over = message.over or message.run_id in (told.run_id, None)
 
     def fetched(self, thread_id: ThreadId, message_id: MessageId, text: str) -> Sequence[ServerFrame]:
         """The snapshot, then the deltas that came meanwhile and go beyond it."""

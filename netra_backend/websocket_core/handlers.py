@@ -246,7 +246,7 @@ class FollowHandler(BaseHandler[m.Follow]):
         websocket.send(m.Followed(reply_to=message.id, thread_id=thread_id))
         for run in runs:
             if run.status == "running":
-                await websocket.show(thread_id, run.answer_id)
+                await websocket.show(thread_id, run.answer_id, run.id)
 
 
 class UnfollowHandler(BaseHandler[m.Unfollow]):

@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from msgspec import UnsetType
 
 from netra_backend.domain.identity import Principal
-from netra_backend.domain.ids import ConnectionId, MessageId, Owner, ThreadId
+from netra_backend.domain.ids import ConnectionId, MessageId, Owner, RunId, ThreadId
 from netra_backend.protocol.errors import CloseCode
 from netra_backend.protocol.messages import ServerFrame, WebSocketMessage
 
@@ -53,8 +53,8 @@ class Socket(Protocol):
         """Stop sending the thread's live text."""
         ...
 
-    async def show(self, thread_id: ThreadId, message_id: MessageId) -> None:
-        """Send a snapshot of a message being written, then its deltas."""
+    async def show(self, thread_id: ThreadId, message_id: MessageId, run_id: RunId | None = None) -> None:
+        """Send a snapshot of a message that the run is writing, then its deltas; nothing if it has ended here."""
         ...
 
 

@@ -1,10 +1,11 @@
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from netra_backend.domain.ids import MessageId, ThreadId
+from netra_backend.domain.ids import MessageId, RunId, ThreadId
 from netra_backend.protocol.messages import MessageDelta, MessageSnapshot, ServerFrame
-from netra_backend.websocket_core.following import MAX_MESSAGES, MAX_THREADS, Following
+from netra_backend.websocket_core.following import MAX_ENDED, MAX_MESSAGES, MAX_THREADS, Following
 
 THREAD = ThreadId("t")
 MESSAGE = MessageId("m")
@@ -155,3 +156,49 @@ def test_threads_and_messages_are_bounded() -> None:
     for number in range(MAX_THREADS):
         following.follow(ThreadId(f"t{number}"))
     assert following.delta(THREAD, MessageId("new"), 0, "x") == []
+
+
+def started(run: str) -> bytes:
+    """The frame that says so."""
+    told = {"type": "agent_started", "thread_id": THREAD, "run_id": run, "payload": {"message_id": MESSAGE}}
+    return msgspec.json.encode(told)
+
+
+def ended(run: str) -> bytes:
+    """The frame of an end without an answer."""
+    told = {"type": "agent_completed", "thread_id": THREAD, "run_id": run, "payload": {"status": "failed"}}
+    return msgspec.json.encode(told)
+
+
+def test_a_run_that_ended_while_its_thread_was_looked_up_is_not_shown() -> None:
+    """The database said that it runs; its last event was sent before the thread was followed."""
+    following = Following()
+    following.told(ended("r"))
+    following.follow(THREAD)
+    following.fetching(THREAD, MESSAGE, RunId("r"))
+    assert following.fetched(THREAD, MESSAGE, "late") == []
+    following.fetching(THREAD, MessageId("n"), RunId("s"))
+    assert texts(following.fetched(THREAD, MessageId("n"), "due")) == [("snapshot", 0, "due")]
+
+
+def test_an_end_without_an_answer_ends_the_live_text() -> None:
+    """Whether the run of the text is known by its start, by the look-up, or not at all."""
+    for how in ("started", "looked up", "unknown"):
+        following = followed((0, "x"))
+        if how == "started":
+            following.told(started("r"))
+        following.fetching(THREAD, MESSAGE, RunId("r") if how == "looked up" else None)
+        following.told(ended("r"))
+        assert following.fetched(THREAD, MESSAGE, "late") == [], how
+        assert following.delta(THREAD, MESSAGE, 1, "y") == [], how
+
+
+def test_only_the_last_ends_are_remembered() -> None:
+    """I6."""
+    following = followed()
+    for number in range(MAX_ENDED + 1):
+        following.told(ended(f"r{number}"))
+    for number, shown in ((0, True), (1, False), (MAX_ENDED, False)):
+        message = MessageId(f"m{number}")
+        following.fetching(THREAD, message, RunId(f"r{number}"))
+        assert bool(following.fetched(THREAD, message, "x")) is shown
