@@ -29,6 +29,8 @@ MEMORY_MB = 1000.0
 LIMIT_S = 300.0
 SAMPLE_S = 0.02
 IMPORTERS = 27
+APPLY_S = 30.0
+OWN_S = 1.0
 
 
 async def kit() -> Section:
@@ -41,9 +43,10 @@ async def kit() -> Section:
         began = load_now()
         spent = await _rounds(tree, folder)
         peak = await _peak(_scan(tree, folder / "measured"))
-        return Section(
-            title=_title(tree, truth), figures=_figures(spent, peak, began), remarks=_remarks(truth)
-        )
+        title = _title(tree, truth)
+        applied = await _applied(tree, began)  # last: it changes the tree
+        figures = [*_figures(spent, peak, began), *applied]
+        return Section(title=title, figures=figures, remarks=_remarks(truth))
 
 
 async def _rounds(tree: Path, folder: Path) -> dict[str, list[float]]:
@@ -61,7 +64,21 @@ async def _rounds(tree: Path, folder: Path) -> dict[str, list[float]]:
 
 def _scan(tree: Path, cache: Path) -> list[str]:
     cache.mkdir(exist_ok=True)
-    return [sys.executable, "-m", "benchmarks.kit_scan", str(tree), str(cache), str(JOBS)]
+    return [*_module("kit_scan", cache.parent), str(tree), str(cache), str(JOBS)]
+
+
+async def _applied(tree: Path, began: float) -> list[Figure]:
+    """The whole of `apply --write --no-validation`: scan, plan, rewriting, writing, journal."""
+    command = [*_module("kit_apply", tree.parent.parent), str(tree), str(JOBS)]
+    seconds, output = await _timed(command)
+    done = json.loads(output)
+    note = f"{done['files']} files in the plan, {done['steps']} steps written; its scan is cold"
+    return [
+        Figure(
+            name="apply, rewriter included", value=seconds, unit="s", target=APPLY_S, load=began, note=note
+        ),
+        Figure(name="its slowest step, own part", value=done["slowest"], unit="s", target=OWN_S, load=began),
+    ]
 
 
 async def _found(command: Sequence[str]) -> float:
@@ -84,7 +101,7 @@ async def _timed(command: Sequence[str], *, may_fail: bool = False) -> tuple[flo
     async with asyncio.timeout(LIMIT_S):
         output, _ = await process.communicate()
     if process.returncode and not may_fail:
-        raise BenchmarkError(f"{command[2]} ended with {process.returncode}.")
+        raise BenchmarkError(f"`{' '.join(command)}` ended with {process.returncode}.")
     return loop.time() - began, output
 
 
@@ -92,11 +109,20 @@ async def _start(command: Sequence[str]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *command,
         cwd=ROOT,
-        env=environment(),
+        env=_as_installed(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=None if "-m" in command else asyncio.subprocess.DEVNULL,
     )
+
+
+def _as_installed() -> dict[str, str]:
+    """An installed package is compiled; in a working copy Python may be told not to keep what it compiles."""
+    return {**environment(), "PYTHONDONTWRITEBYTECODE": ""}
+
+
+def _module(name: str, folder: Path) -> list[str]:
+    return [sys.executable, "-X", f"pycache_prefix={folder / 'compiled'}", "-m", f"benchmarks.{name}"]
 
 
 async def _peak(command: Sequence[str]) -> float:

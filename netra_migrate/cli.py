@@ -105,10 +105,10 @@ def scan(
         netra migrate scan --json > survey.json
         netra migrate scan --sarif findings.sarif    # for your code host
     """
-    from netra_migrate.commands import looking, running
+    from netra_migrate.commands import running, scanning
 
     running.finish(
-        lambda: looking.scanned(running.session(config), jobs=jobs, cached=not fresh),
+        lambda: scanning.scanned(running.session(config), jobs=jobs, cached=not fresh),
         running.Output(as_json=as_json, sarif=sarif),
         interrupted=UNTOUCHED,
     )

@@ -24,7 +24,7 @@ class Project(_Section, frozen=True, kw_only=True):
     root: str = "."
     source_roots: tuple[str, ...] = (".",)
     exclude: tuple[str, ...] = ()
-    tests: tuple[str, ...] = ("test_*.py", "*_test.py", "tests/**")
+    tests: tuple[str, ...] = ("test_*.py", "*_test.py", "conftest.py", "**/tests/**")
 
 
 class LegacySide(_Section, frozen=True, kw_only=True):
@@ -54,6 +54,9 @@ class CanonicalSide(_Section, frozen=True, kw_only=True):
         message: how a message is made of a payload, where a call has only that; `{class}`, `{type}` and
             `{payload}` are filled in.
         imports: dotted names that `payload` and `message` use.
+        socket_fixture: the pytest fixture that tests without a connection take one from.
+        socket_in_tests: an expression for the connection in tests that cannot take a fixture.
+        imports_in_tests: dotted names that `socket_in_tests` uses.
         errors: exceptions that legacy handlers raise, to the domain errors that take their place.
     """
 
@@ -66,6 +69,9 @@ class CanonicalSide(_Section, frozen=True, kw_only=True):
     payload: str = "message.payload"
     message: str = "{class}(type={type}, payload={payload})"
     imports: tuple[str, ...] = ()
+    socket_fixture: str | None = None
+    socket_in_tests: str | None = None
+    imports_in_tests: tuple[str, ...] = ()
     errors: Mapping[str, str] = {}
 
 

@@ -1,5 +1,6 @@
 """Reads `migration.toml`. Every mistake in it is one plain sentence that starts with the key's path."""
 
+import ast
 import difflib
 import posixpath
 import re
@@ -140,6 +141,27 @@ def _names(configuration: Configuration) -> Iterator[str]:
         if not name.isidentifier():
             yield f"{key}: {name!r} is not a method's name; write the name alone."
     yield from _parts(configuration)
+    yield from _sockets(configuration)
+
+
+def _sockets(configuration: Configuration) -> Iterator[str]:
+    canonical = configuration.canonical
+    fixture, expression = canonical.socket_fixture, canonical.socket_in_tests
+    if fixture is not None and not fixture.isidentifier():
+        yield f"canonical.socket_fixture: {fixture!r} is not a fixture's name; write the name alone."
+    if expression is not None and not _is_expression(expression):
+        yield f"canonical.socket_in_tests: {expression!r} is not an expression; write one, such as 'FakeSocket()'."
+    for at, name in enumerate(canonical.imports_in_tests):
+        if "." not in name or not _is_dotted(name):
+            yield f"canonical.imports_in_tests[{at}]: {name!r} is not a dotted name; write 'app.testing.FakeSocket'."
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _parts(configuration: Configuration) -> Iterator[str]:

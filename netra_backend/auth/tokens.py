@@ -34,7 +34,7 @@ UNSAFE_HEADERS = frozenset(["crit", "b64", "zip", "jku", "jwk", "x5u", "x5c"])
 
 NO_JWT = "The token is not a valid JWT."
 
-_jws = jwt.PyJWS(algorithms=None)
+_jws = jwt.PyJWS()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -293,7 +293,7 @@ class Gateway:
             raise _Left
         text, now = event.get("text"), self.terms.clock.monotonic()
         wait_s = allowed.take(now) if allowed is not None else 0.0
-        return session.receive(text if text is not None else event.get("bytes", b""), now=now, wait_s=wait_s)
+        return session.receive(text if text is not None else event["bytes"], now=now, wait_s=wait_s)
 
 
 class _Left(Exception):

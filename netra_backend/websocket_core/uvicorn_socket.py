@@ -50,7 +50,7 @@ class UvicornSocket(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse piece by piece, until somebody closed."""
         for start in range(0, len(data), PIECE):
-            super().data_received(data[start : start + PIECE] if len(data) > PIECE else data)
+            super().data_received(data[start : start + PIECE])
             if self.conn.handshake_exc is not None:
                 self._refuse_handshake()
             if self.transport.is_closing():
@@ -130,8 +130,6 @@ class UvicornSocket(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         """The peer is gone, or so far away that it must come again."""
-        self.pong_timer = None
-        self.pending_ping_payload = None
         self._fail(CloseCode.NO_PONG, "no pong")
 
     def _may_control(self) -> bool:
@@ -156,7 +154,7 @@ class UvicornSocket(WebSocketsSansIOProtocol):
 
     def _refuse_handshake(self) -> None:
         """The library reads less than HTTP's parser does; uvicorn would then say nothing, for ever."""
-        if self.handshake_initiated or self.transport.is_closing():
+        if self.transport.is_closing():
             return
         self.handshake_complete = True
         self.close_sent = True

@@ -17,7 +17,7 @@ from netra_migrate.apply.files import shown
 from netra_migrate.apply.git import Repository, repository
 from netra_migrate.apply.journal import Journal
 from netra_migrate.apply.ledger import Ledger
-from netra_migrate.apply.lock import locked, prepared, state_folder
+from netra_migrate.apply.lock import locked
 from netra_migrate.apply.originals import Originals
 from netra_migrate.apply.records import (
     Began,
@@ -34,6 +34,7 @@ from netra_migrate.apply.records import (
     Undone,
 )
 from netra_migrate.domain.outcomes import TreeError
+from netra_migrate.sources.state import prepared, state_folder
 from netra_migrate.validation import Comparison, born, kill_group
 
 NamesGroup = Callable[[int], None]

@@ -1,9 +1,7 @@
 """The use cases of the command line that look: each returns what it came to, and prints nothing but progress."""
 
-import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,35 +9,27 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from netra_migrate.apply import State, Tree, history
-from netra_migrate.apply.lock import prepared
 from netra_migrate.apply.records import Noted
 from netra_migrate.commands.running import FILE, Ended, Session, remember, write
+from netra_migrate.commands.scanning import shown_progress, surveyed
 from netra_migrate.configuration import Performance
 from netra_migrate.domain.outcomes import ConfigurationError, Exit, TreeError
 from netra_migrate.domain.performance import Recording
 from netra_migrate.domain.shadow import ShadowReport
-from netra_migrate.domain.survey import Survey
 from netra_migrate.domain.verification import Verification
 from netra_migrate.gate import measuring
 from netra_migrate.loading import load
 from netra_migrate.planning.plan import plan
 from netra_migrate.report.escaping import visible
-from netra_migrate.report.findings import Finding, of_check, of_survey
+from netra_migrate.report.findings import Finding, of_check
 from netra_migrate.report.gathering import gather, result, signature
 from netra_migrate.report.material import Material
-from netra_migrate.report.progress import Tell, progress
 from netra_migrate.report.tables import of_findings, of_plan, said, table
-from netra_migrate.report.tables import of_survey as survey_tables
-from netra_migrate.scan.scanning import scan
 from netra_migrate.shadow.messages import messages_for
 from netra_migrate.shadow.running import shadow
+from netra_migrate.sources.state import prepared
 from netra_migrate.verify.ratchet import read_ratchet, updated, write_ratchet
 from netra_migrate.verify.verification import verify
-
-
-def shown_progress(task: str) -> AbstractContextManager[Tell]:
-    """Progress where people look for it, away from results."""
-    return progress(task, stream=sys.stderr)
 
 
 def tree(session: Session, *, listen: Callable[[Noted], None] = lambda _: None) -> Tree:
@@ -53,34 +43,25 @@ def tree(session: Session, *, listen: Callable[[Noted], None] = lambda _: None) 
 
 def drafted(folder: Path, *, legacy: str | None, canonical: str | None, force: bool) -> Ended:
     """A first `migration.toml` for a tree."""
-    from netra_migrate.planning.draft import propose  # reads trees in a way of its own
+    from netra_migrate.planning.draft import WEAK, propose  # reads trees in a way of its own
 
     place = folder / FILE
     if place.exists() and not force:
         raise TreeError(f"{place} is there already: edit it, or write a new one with --force.")
-    write(place, propose(folder.resolve(), legacy=legacy, canonical=canonical).encode())
+    with shown_progress("Reading") as tell:
+        text = propose(folder.resolve(), legacy=legacy, canonical=canonical, progress=tell)
+    write(place, text.encode())
     made = load(place)
+    doubt = "Little speaks for this pair: name the right ones with --legacy and --canonical.\n"
     words = (
         f"Wrote {place}: from {made.legacy.module}.{made.legacy.method} to "
         f"{made.canonical.module}.{made.canonical.method}.\n"
+        f"{doubt if WEAK in text else ''}"
+        f"To be decided by you: {_said_open(text)}; its comments say why and propose what to write.\n"
         "Read it, name your test command under [validation], then run `netra migrate plan`."
     )
     shown = Text("\n".join(map(visible, words.splitlines())))
     return Ended(code=Exit.DONE, value=made, shown=shown)
-
-
-def surveyed(session: Session, *, jobs: int | None, cached: bool = True) -> Survey:
-    """The tree as it is now, also kept for report and dashboard."""
-    with shown_progress("Scanning") as tell:
-        survey = scan(
-            session.configuration,
-            session.root,
-            cache=prepared(session.state) / "cache" if cached else None,
-            jobs=jobs or os.cpu_count() or 1,
-            progress=tell,
-        )
-    remember(session, "scan", survey)
-    return survey
 
 
 def planned(session: Session, *, jobs: int | None) -> Ended:
@@ -90,6 +71,12 @@ def planned(session: Session, *, jobs: int | None) -> Ended:
     remember(session, "plan", made)
     code = Exit.FINDINGS if made.open_questions else Exit.DONE
     return Ended(code=code, value=made, shown=of_plan(made))
+
+
+def _said_open(text: str) -> str:
+    """What a drafted file leaves to people."""
+    symbols, settings = text.count("\n# [symbols."), text.count("\n# TO DECIDE")
+    return f"what becomes of {symbols} symbols" + (f", and {settings} settings" if settings else "")
 
 
 def shadowed(session: Session, *, jobs: int | None, python: Path | None, before: Path | None) -> Ended:
@@ -176,14 +163,6 @@ def reported(session: Session, *, output: Path | None) -> Ended:
     material = gathered(session)
     write(output, page(material))
     return Ended(code=Exit.DONE, value=material, shown=Text(visible(f"Wrote {output}.")))
-
-
-def scanned(session: Session, *, jobs: int | None, cached: bool) -> Ended:
-    """Every reference and what gets in the way; anything found is a finding."""
-    survey = surveyed(session, jobs=jobs, cached=cached)
-    findings = of_survey(survey)
-    code = Exit.FINDINGS if findings else Exit.DONE
-    return Ended(code=code, value=survey, shown=survey_tables(survey), findings=findings)
 
 
 def shown_live(session: Session, *, port: int) -> Ended:

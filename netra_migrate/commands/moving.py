@@ -10,12 +10,14 @@ from rich.text import Text
 from netra_migrate import apply as room
 from netra_migrate.apply import Applied, Checks, Options, Removal, State, StepStatus, Tools
 from netra_migrate.apply.records import Declined, Done, Noted, Undone
-from netra_migrate.commands.looking import shown_progress, surveyed, tree
+from netra_migrate.commands.looking import tree
 from netra_migrate.commands.running import Ended, Session, remember
+from netra_migrate.commands.scanning import shown_progress, surveyed
 from netra_migrate.commands.validating import checker
 from netra_migrate.domain.outcomes import ConfigurationError, Exit, TreeError
 from netra_migrate.domain.plan import Plan, Step
-from netra_migrate.domain.rewriting import Refused, Rewritten
+from netra_migrate.domain.references import Form, Reference, Side
+from netra_migrate.domain.rewriting import Refusal, Refused, Rewritten
 from netra_migrate.domain.survey import Survey
 from netra_migrate.planning.decisions import decisions
 from netra_migrate.planning.order import estate
@@ -107,9 +109,26 @@ def _tools(session: Session, survey: Survey, made: Plan, wanted: Wanted, check: 
     decided = decisions(survey, made, configuration)
     names = Names(configuration.project.source_roots)
 
+    takers, became = _takers(survey, names), dict[str, bytes]()
+    together = {path: step.paths for step in made.steps for path in step.paths}
+
     def rewritten(content: bytes, path: str) -> Rewritten | Refused:
         module = next(iter(names.of(path)), "")
-        return rewrite(content, path=path, module=module, decisions=decided, configuration=configuration)
+        new = rewrite(content, path=path, module=module, decisions=decided, configuration=configuration)
+        if isinstance(new, Refused) or new.content == content:
+            return new
+        left = [
+            each
+            for each in takers.get(path, ())
+            if each.path not in together.get(path, ()) and not moved(each.path)
+        ]
+        if left:
+            return Refused(refusals=tuple(_still_taken(path, each) for each in left))
+        became[path] = new.content
+        return new
+
+    def moved(path: str) -> bool:
+        return path in became and (not wanted.options.write or read(session.root, path) == became[path])
 
     known = {each.name for each in survey.canonical} | {
         (each.to or "").rpartition(".")[2] for each in made.targets
@@ -119,6 +138,23 @@ def _tools(session: Session, survey: Survey, made: Plan, wanted: Wanted, check: 
         resolve=lambda path, content: _unresolved(path, content, configuration.canonical.module, known),
         check=None if wanted.unchecked or not wanted.options.write else check or checker(session).check,
     )
+
+
+def _takers(survey: Survey, names: Names) -> Mapping[str, Sequence[Reference]]:
+    """Files that hand legacy symbols on, to who takes them from there; their names would change their meaning."""
+    files = {module: each.path for each in survey.of(Side.LEGACY) for module in names.of(each.path)}
+    found: dict[str, list[Reference]] = {}
+    for each in survey.of(Side.LEGACY):
+        if each.binds and each.form is Form.REEXPORT and each.path.endswith(".py"):
+            for path in {files[module] for module in (each.module, *each.via) if module in files}:
+                found.setdefault(path, []).append(each)
+    return found
+
+
+def _still_taken(path: str, user: Reference) -> Refusal:
+    taken = ", ".join(user.symbols)
+    reason = f"{user.path}:{user.line} takes {taken} from here, and is not migrated yet: migrate it first."
+    return Refusal(path=path, line=1, reason=reason)
 
 
 def _unresolved(path: str, content: bytes, module: str, known: Collection[str]) -> Sequence[str]:

@@ -5,7 +5,6 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -13,15 +12,13 @@ import msgspec
 import typer
 from rich.console import RenderableType
 
-from netra_migrate.apply.lock import prepared, state_folder
 from netra_migrate.configuration import Configuration, root
 from netra_migrate.domain.outcomes import Exit, MigrationError, TreeError
 from netra_migrate.loading import load
 from netra_migrate.report.escaping import as_json, encoded, visible
 from netra_migrate.report.findings import Finding
-from netra_migrate.report.gathering import RESULTS
-from netra_migrate.report.sarif import sarif
 from netra_migrate.report.tables import console, said
+from netra_migrate.sources.state import RESULTS, prepared, state_folder
 
 FILE: Final = "migration.toml"
 DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
@@ -134,7 +131,9 @@ def _code(use_case: Callable[[], Ended], output: Output, interrupted: str) -> in
 
 def _show(ended: Ended, output: Output) -> None:
     if output.sarif is not None:
-        write(output.sarif, as_json(sarif(ended.findings, version=version("netra"))))
+        from netra_migrate.report.sarif import sarif  # seldom asked for
+
+        write(output.sarif, as_json(sarif(ended.findings, version=_version())))
     if output.as_json:
         sys.stdout.write(as_json(ended.value).decode())
     else:
@@ -167,8 +166,14 @@ def _say(sentence: str) -> None:
 def _saved_traceback() -> str:
     handle, name = tempfile.mkstemp(prefix="netra-migrate-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(f"netra migrate {version('netra')}, Python {sys.version}\n{traceback.format_exc()}")
+        file.write(f"netra migrate {_version()}, Python {sys.version}\n{traceback.format_exc()}")
     return name
+
+
+def _version() -> str:
+    from importlib.metadata import version  # reads mail headers, for which no other command needs to wait
+
+    return version("netra")
 
 
 def remember(session: Session, name: str, value: object) -> None:

@@ -6,13 +6,14 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from netra_migrate.apply.lock import prepared
-from netra_migrate.commands.looking import measured, shown_progress, surveyed
+from netra_migrate.commands.looking import measured
 from netra_migrate.commands.running import Ended, Session, remember
+from netra_migrate.commands.scanning import shown_progress, surveyed
 from netra_migrate.domain.outcomes import ConfigurationError, Exit
 from netra_migrate.planning.plan import plan
 from netra_migrate.report.gathering import by_form
 from netra_migrate.report.tables import table
+from netra_migrate.sources.state import prepared
 from netra_migrate.validation import Baseline, Checker, Command, load, record, save
 
 _NAME: Final = "baseline.json"

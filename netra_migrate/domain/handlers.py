@@ -1,8 +1,16 @@
 """What the scan knows of handlers: classes, calls, claims, and where they get in each other's way."""
 
+import re
 from enum import StrEnum
 
 import msgspec
+
+SOCKET_NAMES = re.compile(
+    r"^_?(?:(?:\w+_)?web_?socket|(?:mock_|fake_|test_|client_)?ws|socket|conn|connection)"
+    r"(?:_?(?:mock|fake|stub|conn|connection|\d+))?$",
+    re.IGNORECASE,
+)
+"""What connections are called; `websocket_manager` and `websocket_url` are something else."""
 
 
 class Shape(StrEnum):

@@ -44,9 +44,11 @@ class Decisions(msgspec.Struct, frozen=True, kw_only=True):
 
     `modules`: dotted names through which legacy symbols are reached (the module itself, shims and
     re-exporting packages), each with the names it hands on, as local name to legacy symbol.
-    `importable`: dotted names that exist after the rewrite, for patch strings.
+    `importable`: dotted names that exist after the rewrite, for patch strings. `gone`: legacy symbol to
+    what its instances have and those of its target have not.
     """
 
     targets: Mapping[str, Target]
     modules: Mapping[str, Mapping[str, str]]
     importable: frozenset[str] = frozenset()
+    gone: Mapping[str, frozenset[str]] = {}

@@ -21,6 +21,11 @@ class Symbol(msgspec.Struct, frozen=True, kw_only=True):
     """A public name of one of the two modules. `kind`: class, function, value, import.
 
     `constructor` of a function are its parameters; `bases` of an import is the name where it comes from.
+
+    Attributes:
+        required: those of `constructor` that have no default.
+        members: what instances of a class have, its bases in the module included.
+        closed: whether that is all that they have, for no base is from elsewhere.
     """
 
     name: str
@@ -29,6 +34,9 @@ class Symbol(msgspec.Struct, frozen=True, kw_only=True):
     bases: tuple[str, ...] = ()
     constructor: tuple[str, ...] = ()
     message_types: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    closed: bool = False
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):

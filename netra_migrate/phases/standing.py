@@ -9,10 +9,10 @@ from typing import Final
 
 import msgspec
 
-from netra_migrate.apply.lock import prepared
 from netra_migrate.domain.outcomes import TreeError
 from netra_migrate.domain.phases import PhaseOutcome
 from netra_migrate.sources import files
+from netra_migrate.sources.state import prepared
 from netra_migrate.validation import born, kill_group
 
 NAME: Final = "phases.json"

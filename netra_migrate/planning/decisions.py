@@ -1,6 +1,6 @@
 """The plan as the rewrite engine needs it: where legacy symbols are reached, and what will exist. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from netra_migrate.configuration import Configuration
@@ -9,6 +9,7 @@ from netra_migrate.domain.plan import Plan, Target
 from netra_migrate.domain.references import Context, Form, Reference, Side
 from netra_migrate.domain.rewriting import Decisions
 from netra_migrate.domain.survey import Survey
+from netra_migrate.scan.symbols import is_dunder
 from netra_migrate.sources.naming import Names
 
 _BINDING = (Form.FROM, Form.REEXPORT, Form.STAR)
@@ -42,7 +43,27 @@ def decisions(survey: Survey, made: Plan, configuration: Configuration) -> Decis
         targets=targets,
         modules={module: dict(sorted(handed.items())) for module, handed in sorted(modules.items())},
         importable=frozenset(_importable(survey, configuration, targets, taken)),
+        gone=dict(_gone(survey, configuration, targets)),
     )
+
+
+def _gone(
+    survey: Survey, configuration: Configuration, targets: Mapping[str, Target]
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """What users of a class lose; only where all that the other class has is known."""
+    known = {
+        f"{configuration.canonical.module}.{each.name}": each for each in survey.canonical if each.closed
+    }
+    for symbol in survey.legacy:
+        target = targets.get(symbol.name)
+        other = known.get(target.to or "") if target else None
+        if other is not None and symbol.kind == "class":
+            stays = {*other.members, configuration.legacy.method}
+            if symbol.name in configuration.legacy.services:
+                stays.add(configuration.canonical.method)  # refused as a call that takes less
+            lost = frozenset(each for each in symbol.members if each not in stays and not is_dunder(each))
+            if lost:
+                yield symbol.name, lost
 
 
 def _bound(survey: Survey, configuration: Configuration, names: Names, own: Iterable[str]) -> _Bound:

@@ -1,8 +1,7 @@
 """The text of a first `migration.toml`: what the tree shows, with a comment on each key. Never writes it."""
 
-import ast
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,16 +11,31 @@ from netra_migrate.domain.handlers import HandlerClass, Shape
 from netra_migrate.domain.outcomes import MigrationError
 from netra_migrate.domain.plan import Target
 from netra_migrate.domain.survey import Symbol
-from netra_migrate.planning.guessing import Interface, look, pairs, parsed
-from netra_migrate.planning.targets import Sides, base_symbols, candidates
+from netra_migrate.planning.guessing import Interface, is_weak, look, named, pairs, parsed, reasons
+from netra_migrate.planning.messages import Message, bound, message
+from netra_migrate.planning.targets import Sides, base_symbols, candidates, lost
 from netra_migrate.scan.handlers import read_handlers, settle
 from netra_migrate.scan.symbols import module_symbols
-from netra_migrate.scan.syntax import block, last, resolver
+from netra_migrate.scan.syntax import last, resolver
 from netra_migrate.sources.files import read
 from netra_migrate.sources.naming import Names
 
+WEAK = "# TO DECIDE: whether these are the two modules at all; little speaks for it."
 _SHOWN = 5
+_TYPES_OF_HANDLER = "[self.get_message_type()]"
+"""What a canonical base takes for the types of a handler; a legacy one has a method for its only one."""
 _NO_CLASS = frozenset(("Any", "Optional", "Union", "Dict", "Mapping"))
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What the tree shows beyond the two modules. `others`: further pairs that looked likely."""
+
+    others: tuple[tuple[str, str], ...] = ()
+    reasons: tuple[str, ...] = ()
+    weak: bool = False
+    has_tests: bool = True
+    fixtures: tuple[tuple[str, str], ...] = ()
+    message: Message | None = None
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -34,21 +48,24 @@ class Side(msgspec.Struct, frozen=True):
     """Of the method's parameters, as absolute names where they could be resolved."""
 
 
-def propose(root: Path, *, legacy: str | None = None, canonical: str | None = None) -> str:
+def propose(
+    root: Path,
+    *,
+    legacy: str | None = None,
+    canonical: str | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> str:
     """A `migration.toml` for a tree; modules that are not given are guessed.
 
     Raises:
-        MigrationError: no pair was found, or a given module has no handling method.
+        MigrationError: no pair was found, or a given module is not there or has no method.
     """
-    seen = look(root)
-    found = pairs(seen.interfaces, legacy=legacy, canonical=canonical)
+    seen = look(root, progress=progress)
+    given = [each for each in (legacy, canonical) if each]
+    asked = {interface for each in given for interface in named(root, seen, each)}
+    found = pairs({*seen.interfaces, *asked}, legacy=legacy, canonical=canonical)
     if not found:
-        named = " and ".join(each for each in (legacy, canonical) if each)
-        what = f"for {named}" if named else "in this tree"
-        raise MigrationError(
-            f"No two modules with handlers of different interfaces were found {what}; "
-            "name both with --legacy and --canonical."
-        )
+        raise MigrationError(_nothing(given))
     first = found[0]
     configuration = Configuration(
         project=Project(source_roots=seen.source_roots),
@@ -58,18 +75,36 @@ def propose(root: Path, *, legacy: str | None = None, canonical: str | None = No
         ),
     )
     others = dict.fromkeys((one.module, other.module) for one, other in found)
+    modules = {first[0].module, first[1].module}
+    new = _side(root, first[1], configuration)
     return draft(
         _side(root, first[0], configuration),
-        _side(root, first[1], configuration),
+        new,
         configuration=configuration,
-        others=[each for each in others if each != (first[0].module, first[1].module)],
-        has_tests=seen.has_tests,
+        seen=Context(
+            others=tuple(each for each in others if set(each) != modules),
+            reasons=tuple(reasons(*first)),
+            weak=is_weak(*first) and len(given) < 2,
+            has_tests=seen.has_tests,
+            fixtures=seen.fixtures,
+            message=message(root, _annotated(new)[0], Names(seen.source_roots)),
+        ),
+    )
+
+
+def _nothing(given: Sequence[str]) -> str:
+    if len(given) > 1:
+        return f"The methods of {' and '.join(given)} are alike, so nothing has to be migrated between them."
+    what = f"for {given[0]}" if given else "in this tree"
+    return (
+        f"No two modules with handlers of different interfaces were found {what}; "
+        "name both with --legacy and --canonical."
     )
 
 
 def _side(root: Path, interface: Interface, configuration: Configuration) -> Side:
     tree = parsed(read(root, interface.path))
-    imported = _imported(tree, interface.path, Names(configuration.project.source_roots))
+    imported = bound(tree, interface.path, Names(configuration.project.source_roots))
 
     def resolve(name: str) -> str:
         first, dot, rest = name.partition(".")
@@ -88,53 +123,47 @@ def _side(root: Path, interface: Interface, configuration: Configuration) -> Sid
     return Side(interface, symbols, settle(handlers), annotations)
 
 
-def _imported(tree: ast.Module, path: str, names: Names) -> dict[str, str]:
-    """Names bound by the imports at the top of a file, to what they stand for."""
-    found: dict[str, str] = {}
-    for statement in block(tree.body):
-        if isinstance(statement, ast.Import):
-            found.update((each.asname, each.name) for each in statement.names if each.asname)
-        elif isinstance(statement, ast.ImportFrom):
-            module = names.absolute(path, statement.module or "", statement.level)
-            found.update((each.asname or each.name, f"{module}.{each.name}") for each in statement.names)
-    return found
-
-
 def draft(
     legacy: Side,
     canonical: Side,
     *,
     configuration: Configuration,
-    others: Sequence[tuple[str, str]] = (),
-    has_tests: bool = True,
+    seen: Context,
 ) -> str:
-    """The text of `migration.toml` for two modules. `others`: further pairs that looked likely."""
-    whole = _completed(configuration, legacy, canonical)
+    """The text of `migration.toml` for two modules."""
+    whole = _completed(configuration, legacy, canonical, seen)
     parts = (
-        _project(whole, others),
+        _project(whole, seen),
         _legacy(whole),
-        _canonical(whole),
-        _validation(has_tests=has_tests),
+        _canonical(whole, seen),
+        _validation(has_tests=seen.has_tests),
         _symbols(_undecided(whole, legacy, canonical), whole),
     )
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _completed(configuration: Configuration, legacy: Side, canonical: Side) -> Configuration:
+def _completed(configuration: Configuration, legacy: Side, canonical: Side, seen: Context) -> Configuration:
     """The configuration with what only reading both modules shows."""
     replace = msgspec.structs.replace
     services = tuple(each.name for each in legacy.handlers if each.shape is Shape.SERVICE)
     bases = tuple(sorted(base_symbols(legacy.handlers, configuration)))
-    message, socket = _annotated(canonical)
+    message_class, socket = _annotated(canonical)
+    made = seen.message
+    kind, payload = (made.type or "type", made.payload or "payload") if made else ("type", "payload")
+    enum = made.enum if made else None
+    value = f"{last(enum)}({{type}})" if enum else "{type}"
     return replace(
         configuration,
         legacy=replace(configuration.legacy, bases=bases, services=services),
         canonical=replace(
             configuration.canonical,
             base=_base(canonical),
-            message_class=message,
+            message_class=message_class,
             socket_class=socket,
-            payload=f"{_message_parameter(canonical.interface)}.payload",
+            payload=f"{_message_parameter(canonical.interface)}.{payload}",
+            message=f"{{class}}({kind}={value}, {payload}={{payload}})",
+            imports=(enum,) if enum else (),
+            socket_fixture=seen.fixtures[0][0] if seen.fixtures else None,
         ),
     )
 
@@ -177,9 +206,13 @@ def _undecided(configuration: Configuration, legacy: Side, canonical: Side) -> l
     near = (
         (target, next(iter(candidates(each, canonical.symbols)), None), each)
         for target, each in targets
-        if not target.decided and (each.kind == "class" or candidates(each, canonical.symbols))
+        if not target.decided
     )
-    return [(_suggested(target, each, other, configuration), each) for target, other, each in near]
+    return [
+        (_suggested(target, each, other, configuration), each)
+        for target, other, each in near
+        if each.kind == "class" or other is not None
+    ]
 
 
 def _suggested(target: Target, symbol: Symbol, other: Symbol | None, configuration: Configuration) -> Target:
@@ -189,15 +222,24 @@ def _suggested(target: Target, symbol: Symbol, other: Symbol | None, configurati
     return msgspec.structs.replace(
         target,
         to=f"{configuration.canonical.module}.{other.name}",
-        drop=tuple(each for each in symbol.constructor if each not in other.constructor),
+        drop=lost(symbol, other.constructor),
+        add={
+            each: _TYPES_OF_HANDLER if "type" in each and "get_message_type" in symbol.members else "…"
+            for each in other.required
+            if each not in symbol.constructor
+        },
     )
 
 
-def _project(configuration: Configuration, others: Sequence[tuple[str, str]]) -> Iterator[str]:
-    yield "# What is to be migrated, as guessed from the tree. Check every line, then: netra migrate scan"
-    if others:
-        yield "# Other pairs that look alike:"
-        yield from (f"#   {one} -> {other}" for one, other in others[:_SHOWN])
+def _project(configuration: Configuration, seen: Context) -> Iterator[str]:
+    yield "# What is to be migrated, as guessed from the tree. Check every line, then: netra migrate plan"
+    yield f"# From {configuration.legacy.module} to {configuration.canonical.module}, because:"
+    yield from (f"#   {each}" for each in seen.reasons or ("nothing speaks against it; you named them",))
+    if seen.weak:
+        yield WEAK
+    if seen.others:
+        yield "# Other pairs that look alike; name one with --legacy and --canonical if it is meant:"
+        yield from (f"#   {one} -> {other}" for one, other in seen.others[:_SHOWN])
     yield ""
     yield "[project]"
     yield "# The root of the tree, from this file; everything else is relative to it."
@@ -225,7 +267,7 @@ def _legacy(configuration: Configuration) -> Iterator[str]:
     yield "keep = false"
 
 
-def _canonical(configuration: Configuration) -> Iterator[str]:
+def _canonical(configuration: Configuration, seen: Context) -> Iterator[str]:
     side = configuration.canonical
     yield "[canonical]"
     yield "# The module to go to, and the method of its handlers; parameters without self."
@@ -239,8 +281,28 @@ def _canonical(configuration: Configuration) -> Iterator[str]:
     yield _or_comment("socket_class", side.socket_class, "WebSocket")
     yield "# What the legacy payload is, as an expression over the new parameters."
     yield f"payload = {_toml(side.payload)}"
+    yield "# How a message is made where a call has only the payload, as in tests; with the names that this uses."
+    if seen.message and seen.message.required:
+        yield f"# TO DECIDE: the class wants more than that: {', '.join(seen.message.required)}."
+    yield f"message = {_toml(side.message)}"
+    yield f"imports = {_toml(side.imports)}"
+    yield from _sockets(seen)
     yield "# Exceptions that legacy handlers raise, to the domain errors that take their place."
     yield '# errors = { ValueError = "app.errors.BadMessage" }'
+
+
+def _sockets(seen: Context) -> Iterator[str]:
+    yield "# Where tests take a connection that the legacy method did not want: a pytest fixture,"
+    if seen.fixtures:
+        name, path = seen.fixtures[0]
+        yield f"# here that of {path}, which must be above all tests that need it;"
+        yield f"socket_fixture = {_toml(name)}"
+    else:
+        yield "# TO DECIDE: no conftest.py has one; without it most calls in tests are refused;"
+        yield '# socket_fixture = "websocket"'
+    yield "# and an expression for tests without fixtures, such as those of unittest, with its names."
+    yield '# socket_in_tests = "FakeSocket()"'
+    yield '# imports_in_tests = ["tests.sockets.FakeSocket"]'
 
 
 def _validation(*, has_tests: bool) -> Iterator[str]:
@@ -264,10 +326,14 @@ def _symbols(undecided: Iterable[tuple[Target, Symbol]], configuration: Configur
         yield ""
         yield f"# {target.reason.partition('; say ')[0].removeprefix(f'symbols.{symbol.name}: ')}"
         yield f"# [symbols.{symbol.name}]"
-        yield f"# decision = {_toml('none' if target.to is None else 'renamed')}"
+        same = last(target.to or "") == symbol.name
+        yield f"# decision = {_toml('same' if same else 'renamed')}"
         yield f"# to = {_toml(target.to or f'{configuration.canonical.module}.…')}"
         if target.drop:
             yield f"# drop = {_toml(target.drop)}"
+        if target.add:
+            added = ", ".join(f"{name} = {_toml(text)}" for name, text in target.add.items())
+            yield f"# add = {{ {added} }}"
 
 
 def _or_comment(key: str, value: str | None, example: str) -> str:

@@ -7,11 +7,13 @@ import ast
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from netra_migrate.domain.handlers import SOCKET_NAMES
+from netra_migrate.domain.outcomes import MigrationError
 from netra_migrate.scan.syntax import Function, classes, dotted, methods, parameters
 from netra_migrate.sources.decoding import Undecodable, decode
 from netra_migrate.sources.files import read
@@ -21,6 +23,7 @@ from netra_migrate.sources.walking import walk
 
 _METHOD = re.compile(rb"def (?:handle|process|on|dispatch)(?:_\w+)?\s*\(\s*self\s*,")
 _NAME = re.compile(r"(?:handle|process|on|dispatch)(?:_\w+)?")
+_PUBLIC = re.compile(r"[a-z]\w*")
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import|import[ \t]+([\w.]+))", re.MULTILINE)
 _CONSIDERED = 300
 """Interfaces looked at in pairs; real trees have a few dozen, generated ones thousands."""
@@ -46,27 +49,44 @@ class Seen(msgspec.Struct, frozen=True):
     interfaces: tuple[Interface, ...]
     source_roots: tuple[str, ...]
     has_tests: bool
+    paths: tuple[str, ...] = ()
+    fixtures: tuple[tuple[str, str], ...] = ()
+    """Fixtures that are called like connections, and the `conftest.py` that has them, nearest to the root first."""
 
 
-def look(root: Path) -> Seen:
-    """Reads every Python file of a tree once."""
+def look(root: Path, *, progress: Callable[[int, int], None] = lambda done, total: None) -> Seen:
+    """Reads every Python file of a tree once; `progress` is told how many are read, and of how many."""
     paths = [path for path, file in walk(root).files.items() if file.kind is Kind.PYTHON]
     imported: Counter[tuple[str, int, str]] = Counter()
     found: list[tuple[str, Interface]] = []
-    for path in paths:
+    fixtures: list[tuple[str, str]] = []
+    for number, path in enumerate(paths, start=1):
         content = read(root, path)
+        if path.endswith("conftest.py"):
+            fixtures += [(name, path) for name in _fixtures(parsed(content))]
         folder = path.rpartition("/")[0]
         for dots, module, plain in _IMPORT.findall(content):
             imported[folder if dots else "", len(dots), (module or plain).decode()] += 1
         if _METHOD.search(content):
             found += [(path, each) for each in interfaces(parsed(content), path=path)]
+        progress(number, len(paths))
     roots = source_roots(paths, imported)
     importers = _importers(imported, Names(roots))
     return Seen(
         interfaces=tuple(_placed(path, each, Names(roots), importers) for path, each in found),
         source_roots=roots,
+        paths=tuple(paths),
+        fixtures=tuple(sorted(fixtures, key=lambda each: (each[1].count("/"), each[1], each[0]))),
         has_tests=any(re.search(r"(?:^|/)(?:test_[^/]*|[^/]*_test)\.py$", path) for path in paths),
     )
+
+
+def _fixtures(tree: ast.Module) -> Iterator[str]:
+    for each in tree.body:
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and SOCKET_NAMES.search(each.name):
+            used = (one.func if isinstance(one, ast.Call) else one for one in each.decorator_list)
+            if any((dotted(one) or "").endswith("fixture") for one in used):
+                yield each.name
 
 
 def parsed(content: bytes) -> ast.Module:
@@ -79,19 +99,21 @@ def parsed(content: bytes) -> ast.Module:
             return ast.Module(body=[], type_ignores=[])
 
 
-def interfaces(tree: ast.Module, *, path: str) -> Iterator[Interface]:
+def interfaces(
+    tree: ast.Module, *, path: str, called: re.Pattern[str] = _NAME, module: str = ""
+) -> Iterator[Interface]:
     """The handling methods in a file, each with the classes that have it with the same parameters."""
     groups: dict[tuple[str, tuple[str, ...]], list[tuple[str, Function]]] = {}
     for name, node in classes(tree):
         for method, function in methods(node).items():
             taken = parameters(function)
-            if _NAME.fullmatch(method) and taken and not any(each.startswith("*") for each in taken):
+            if called.fullmatch(method) and taken and not any(each.startswith("*") for each in taken):
                 groups.setdefault((method, taken), []).append((name, function))
     for (method, taken), several in groups.items():
         first = several[0][1]
         arguments = [*first.args.posonlyargs, *first.args.args, *first.args.kwonlyargs]
         yield Interface(
-            module="",
+            module=module,
             path=path,
             method=method,
             parameters=taken,
@@ -136,6 +158,29 @@ def _placed(path: str, found: Interface, names: Names, importers: Counter[str]) 
     return msgspec.structs.replace(found, module=best, importers=importers[best])
 
 
+def named(root: Path, seen: Seen, module: str) -> tuple[Interface, ...]:
+    """The interfaces of a module that somebody named: there any public method may be the one that handles.
+
+    Raises:
+        MigrationError: the tree has no such module, or it has no class with a method that takes arguments.
+    """
+    known = tuple(each for each in seen.interfaces if each.module == module)
+    if known:
+        return known
+    names = Names(seen.source_roots)
+    names.add(seen.paths, {})
+    path = names.path(module)
+    if path is None:
+        raise MigrationError(
+            f"There is no module {module} in this tree: spell it as imports do "
+            f"(they start from {', '.join(seen.source_roots)})."
+        )
+    found = tuple(interfaces(parsed(read(root, path)), path=path, called=_PUBLIC, module=module))
+    if not found:
+        raise MigrationError(f"{path} has no class with a method that takes arguments: name another module.")
+    return found
+
+
 def pairs(
     seen: Iterable[Interface], *, legacy: str | None, canonical: str | None
 ) -> list[tuple[Interface, Interface]]:
@@ -152,6 +197,29 @@ def pairs(
         if (legacy and canonical) or _score(old, new) > 0
     ]
     return sorted(both, key=lambda pair: (-_score(*pair), pair[0].module, pair[1].module))
+
+
+def is_weak(old: Interface, new: Interface) -> bool:
+    """Whether nothing but numbers speaks for a pair; any tree has some that look like this."""
+    renamed = new.method.startswith(old.method) and new.method != old.method
+    return not (set(old.classes) & set(new.classes) or renamed or new.returns == "bool" != old.returns)
+
+
+def reasons(old: Interface, new: Interface) -> list[str]:
+    """What speaks for a pair, and for this direction, as a person would check it."""
+    shared = sorted(set(old.classes) & set(new.classes))
+    found = []
+    if shared:
+        found.append(f"{len(shared)} classes have one name in both ({', '.join(shared[:3])})")
+    if new.returns == "bool" and old.returns != "bool":
+        found.append(f"{new.method} answers bool, {old.method} answers {old.returns or 'nothing'}")
+    if len(new.parameters) > len(old.parameters):
+        found.append(
+            f"{new.method} takes {len(new.parameters)} arguments, {old.method} {len(old.parameters)}"
+        )
+    if new.importers != old.importers:
+        found.append(f"{new.importers} imports name {new.module}, {old.importers} name {old.module}")
+    return found
 
 
 def _score(old: Interface, new: Interface) -> float:

@@ -25,7 +25,7 @@ class Estate(msgspec.Struct, frozen=True):
         counts: files with references that bind, and how many.
         symbols: legacy symbols that a file names.
         imports: files to the files that they import.
-        tests: test files.
+        tests: test files; what other files import, such as the tests' own tools, goes like any source.
         shims: files that hand legacy symbols on to others.
         legacy: the legacy module's own file, if it is there.
         keep: whether that file stays.
@@ -54,11 +54,13 @@ def estate(survey: Survey, configuration: Configuration) -> Estate:
         symbols.setdefault(each.path, set()).update(name.partition(".")[0] for name in each.symbols)
     handing = {paths.get(module) for module in handing_on(bound)} - {None, legacy}
     known = {*paths.values(), *symbols}
+    imports = _between(survey.imports, paths)
+    support = frozenset().union(*imports.values())
     return Estate(
         counts=Counter(each.path for each in bound if each.path != legacy),
         symbols={path: frozenset(found) for path, found in symbols.items()},
-        imports=_between(survey.imports, paths),
-        tests=frozenset(each for each in known if tests.match_file(each)),
+        imports=imports,
+        tests=frozenset(each for each in known if tests.match_file(each) and each not in support),
         shims=frozenset(each for each in handing if each is not None and each in symbols),
         legacy=legacy,
         keep=configuration.legacy.keep,
@@ -119,14 +121,15 @@ def _ordered(wanted: Collection[str], whole: Estate, *, without: Collection[str]
 def _add_tests(groups: list[list[str]], whole: Estate) -> list[str]:
     """Puts test files into the last group that they test; gives back those that test none.
 
-    A test that names no legacy symbol goes with a source file that it imports and is named after.
+    It tests what it imports; a likeness of names alone would tie a file to tests of another one. A test that
+    names no legacy symbol goes with a source file that it imports and is also named after.
     """
     number = {path: at for at, group in enumerate(groups) for path in group}
     alone = []
     for test in sorted(whole.tests - whole.shims):
         tested = {path for path in number if path in whole.imports.get(test, ())}
-        named = {path for path in number if _is_named_after(test, path)}
-        homes = (tested or named) if test in whole.counts else tested & named
+        named = {path for path in tested if _is_named_after(test, path)}
+        homes = tested if test in whole.counts else named
         if homes:
             groups[max(number[path] for path in homes)].append(test)
         elif test in whole.counts:

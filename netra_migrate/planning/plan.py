@@ -72,10 +72,21 @@ def _used(survey: Survey, configuration: Configuration) -> dict[str, list[Refere
 
 def _target(name: str, users: Sequence[Reference], sides: Sides) -> Target:
     target = sides.target(name)
+    if (
+        users
+        and target.to is None
+        and all(each.form is Form.STAR for each in users)
+        and not _twin(name, sides)
+    ):
+        users = ()  # what a star brings is not yet used; a file that uses it is refused by its line
     if users and target.decided and target.decision is Decision.NONE:
         where = f"{users[0].path}:{users[0].line}"
         reason = f"symbols.{name}: it has no target but is used at {where}; take the use out or name a target"
         return msgspec.structs.replace(target, decided=False, reason=reason)
     if not users and not target.decided:
-        return Target(symbol=name, decision=Decision.NONE, reason="nobody uses it")
+        return Target(symbol=name, decision=Decision.NONE, reason="nobody uses it by name")
     return target
+
+
+def _twin(name: str, sides: Sides) -> bool:
+    return any(each.name == name for each in sides.canonical)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from difflib import SequenceMatcher
+from functools import cache, lru_cache
 from itertools import pairwise, takewhile
 
 import msgspec
@@ -49,8 +50,26 @@ class Sides(msgspec.Struct, frozen=True):
         base = self.configuration.canonical.base
         if name in self.bases and base is not None:
             to = _absolute(base, self.configuration)
+            wanted = _wanted_by_base(symbol, base, self)
+            if wanted:
+                return _open(name, wanted)
             return Target(symbol=name, decision=Decision.RENAMED, to=to, reason="canonical.base replaces it")
         return _compared(symbol, self)
+
+
+def _wanted_by_base(symbol: Symbol, base: str, sides: Sides) -> str | None:
+    """What the constructor of the canonical base wants and no legacy handler gives; as a question."""
+    other = next((each for each in sides.canonical if each.name == base.rpartition(".")[2]), None)
+    missing = [each for each in other.required if each not in symbol.constructor] if other else []
+    if not missing:
+        return None
+    added = ", ".join(f'{each} = "…"' for each in missing)
+    same = base.rpartition(".")[2] == symbol.name
+    decision = 'decision = "same"' if same else f'decision = "renamed", to = "{base}"'
+    return (
+        f"{base}.__init__ wants {', '.join(missing)}, which legacy handlers do not give; "
+        f"say [symbols.{symbol.name}] {decision}, add = {{ {added} }}"
+    )
 
 
 def check_rules(sides: Sides, used: Collection[str]) -> None:
@@ -170,9 +189,14 @@ def _advice(symbol: Symbol, sides: Sides) -> str:
     near = candidates(symbol, sides.canonical)
     first = near[0] if near else None
     kept = () if first is None else first.constructor
-    drop = [each for each in symbol.constructor if each not in kept] if first is not None else []
+    drop = lost(symbol, kept) if first is not None else ()
     also = f" (nearest: {', '.join(each.name for each in near)})" if near else ""
     return _say(symbol.name, sides.configuration.canonical.module, first, drop) + also
+
+
+def lost(symbol: Symbol, kept: Collection[str]) -> tuple[str, ...]:
+    """Parameters that a call has to drop; `*args` is none, for no call names it."""
+    return tuple(each for each in symbol.constructor if each not in kept and not each.startswith("*"))
 
 
 def _say(name: str, module: str, near: Symbol | None = None, drop: Sequence[str] = ()) -> str:
@@ -194,17 +218,41 @@ def candidates(symbol: Symbol, canonical: Iterable[Symbol]) -> tuple[Symbol, ...
 
 def _likeness(one: Symbol, other: Symbol) -> float:
     ours, theirs = _words(one.name), _words(other.name)
-    names = SequenceMatcher(None, "".join(ours), "".join(theirs)).ratio() if ours and theirs else 0
+    names = (
+        0.0 if _starts(one.name).isdisjoint(_starts(other.name)) else _ratio("".join(ours), "".join(theirs))
+    )
     words = len(set(ours) & set(theirs)) / max(1, len(set(ours) | set(theirs)))
     types = bool(set(one.message_types) & set(other.message_types))
     return max(names, words, one.name == other.name) + types
 
 
-def _words(name: str) -> list[str]:
+def _ratio(one: str, other: str) -> float:
+    """Of two texts; 0 where a glance shows that it is too small: modules with thousands of names are compared."""
+    shorter, longer = sorted((len(one), len(other)))
+    if not shorter or 2 * shorter < _ALIKE * (shorter + longer):
+        return 0
+    matcher = _matcher(one)
+    matcher.set_seq1(other)
+    return matcher.ratio() if matcher.quick_ratio() >= _ALIKE else 0
+
+
+@lru_cache(maxsize=1)  # one name is compared with all others, then the next
+def _matcher(text: str) -> SequenceMatcher[str]:
+    return SequenceMatcher(None, "", text)
+
+
+@cache
+def _words(name: str) -> tuple[str, ...]:
     """`StartAgentHandler` as start and agent; what every handler is called says nothing."""
     cuts = [0, *(at for at in range(1, len(name)) if name[at].isupper() or name[at - 1] == "_"), len(name)]
-    parts = [name[start:end].strip("_").lower() for start, end in pairwise(cuts)]
-    return [each for each in parts if each not in _SAYS_NOTHING]
+    parts = (name[start:end].strip("_").lower() for start, end in pairwise(cuts))
+    return tuple(each for each in parts if each not in _SAYS_NOTHING)
+
+
+@cache
+def _starts(name: str) -> frozenset[str]:
+    """Of its words; names without one in common are not alike, and most pairs of a large module have none."""
+    return frozenset(each[:3] for each in _words(name))
 
 
 def _nearest(name: str, among: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -22,9 +22,7 @@ from netra_migrate.report.findings import of_check
 from netra_migrate.report.journeys import Journey
 from netra_migrate.report.material import CheckView, FigureView, Material, StepView, VerdictView
 from netra_migrate.sources.files import digest, read
-
-RESULTS: Final = "results"
-"""Folder of the last result of each command, in the state folder."""
+from netra_migrate.sources.state import RESULTS
 
 T = TypeVar("T")
 

@@ -20,6 +20,9 @@ from netra_migrate.report.material import StepView
 ROWS: Final = 40
 """Rows of one list: about a screen. `--json` has all."""
 
+LINKS: Final = 8
+"""Modules that are shown of one cycle of imports."""
+
 PIPED_WIDTH: Final = 140
 """Columns where there is no terminal: a path and a sentence on one line."""
 
@@ -78,8 +81,14 @@ def _survey(survey: Survey) -> Iterator[RenderableType]:
         ]
         yield table("unreadable file", "reason", "names the legacy module", rows=broken, total=len(broken))
     if survey.cycles:
-        cycles = [(len(cycle), " → ".join(cycle)) for cycle in survey.cycles]
+        cycles = [(len(cycle), _ring(cycle)) for cycle in survey.cycles]
         yield table(">modules", "import one another", rows=cycles, total=len(cycles))
+
+
+def _ring(cycle: Sequence[str]) -> str:
+    """The modules of a cycle; a large tree has one of hundreds, of which nobody reads all."""
+    more = f" and {len(cycle) - LINKS} more" if len(cycle) > LINKS else ""
+    return " → ".join(cycle[:LINKS]) + more
 
 
 def _read(survey: Survey) -> str:

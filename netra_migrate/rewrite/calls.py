@@ -14,9 +14,12 @@ from collections.abc import Callable
 
 import libcst as cst
 
+from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.classes import Roles, roles
-from netra_migrate.rewrite.code import dotted, literal
+from netra_migrate.rewrite.code import literal
 from netra_migrate.rewrite.context import Context
+from netra_migrate.rewrite.doubles import ASSERTED, TOLD, Told, take_doubles
+from netra_migrate.rewrite.lending import grant
 from netra_migrate.rewrite.receivers import Known, receiver, unseen
 from netra_migrate.rewrite.work import Work
 
@@ -39,23 +42,6 @@ _HARMLESS = frozenset(
         "__qualname__",
     }
 )
-_ARGUMENTS = frozenset(
-    {
-        "assert_called_with",
-        "assert_called_once_with",
-        "assert_awaited_with",
-        "assert_awaited_once_with",
-        "assert_any_call",
-        "assert_any_await",
-        "assert_has_calls",
-        "assert_has_awaits",
-        "call_args",
-        "call_args_list",
-        "await_args",
-        "await_args_list",
-        "mock_calls",
-    }
-)
 _REPORTS = re.compile(r"error|fail|exception|critical|reject|warn|log", re.IGNORECASE)
 
 
@@ -66,25 +52,25 @@ def take_calls(work: Work) -> None:
         return
     method = work.configuration.legacy.method
     pending: list[Callable[[], None]] = []
+    told: list[Told] = [] if work.names.only_adapters else take_doubles(work)
     found = [node for node in work.code.all(cst.Attribute) if node.attr.value == method]
-    linked = bool(work.items or work.migrated or work.code.module in work.names.modules) or _names_module(
-        work
-    )
     for node in found:
         kind = receiver(work, node.value)
         parent = work.code.parents[node]
-        if kind is None and linked and not work.names.only_adapters:
+        if kind is None and work.linked and not work.names.only_adapters:
             _doubtful(work, node, parent)
         if not isinstance(kind, Known) or (work.names.only_adapters and not kind.adapted):
             continue
         if isinstance(parent, cst.Call) and parent.func is node:
-            _call(work, role, node, parent, kind, linked=linked, pending=pending)
+            _call(work, role, node, parent, kind, pending)
         elif kind.adapted:
             work.unadaptable = True
         elif not kind.guessed:
-            _mention(work, node, parent)
+            told += _mention(work, node, parent, kind)
     for write in () if work.unadaptable else pending:
         write()
+    for each in told:
+        _told(work, role, each)
     _services(work)
 
 
@@ -114,32 +100,17 @@ def _doubtful(work: Work, node: cst.Attribute, parent: cst.CSTNode) -> None:
         work.refuse(node, f"nothing tells whether `{name}` is one of the handlers: annotate it.")
 
 
-def _names_module(work: Work) -> bool:
-    return any(
-        (dotted(each.name) or "") in work.names.modules
-        for node in work.code.all(cst.Import)
-        for each in node.names
-    )
-
-
-def _mention(work: Work, node: cst.Attribute, parent: cst.CSTNode) -> None:
-    """The method without a call: its name changes where its parameters do not matter."""
+def _mention(work: Work, node: cst.Attribute, parent: cst.CSTNode, kind: Known) -> list[Told]:
+    """The method without a call: its name changes where its parameters do not matter; gives back where they do."""
+    told = isinstance(parent, cst.Attribute) and parent.attr.value in TOLD
     assigned = isinstance(parent, cst.AssignTarget | cst.Del)
     harmless = isinstance(parent, cst.Attribute) and parent.attr.value in _HARMLESS
     asked = (
         isinstance(parent, cst.Arg)
         and isinstance(call := work.code.parents[parent], cst.Call)
-        and ((dotted(call.func) or "").rpartition(".")[2] in ("iscoroutinefunction", "callable", "getdoc"))
+        and last_name(call.func) in ("iscoroutinefunction", "callable", "getdoc")
     )
-    told = isinstance(parent, cst.Attribute) and parent.attr.value in _ARGUMENTS
-    if told:
-        work.refuse(
-            node,
-            f"`{work.code.source(parent)}` names the arguments of `{node.attr.value}`: "
-            f"name those of `{work.configuration.canonical.method}` by hand.",
-            can_adapt=True,
-        )
-    elif assigned or harmless or asked:
+    if told or assigned or harmless or asked:
         work.replace(node.attr, work.configuration.canonical.method, "call")
     else:
         work.refuse(
@@ -148,6 +119,37 @@ def _mention(work: Work, node: cst.Attribute, parent: cst.CSTNode) -> None:
             f"what takes it must call `{work.configuration.canonical.method}`.",
             can_adapt=True,
         )
+    return [Told(parent, kind)] if told and isinstance(parent, cst.Attribute) else []
+
+
+def _told(work: Work, role: Roles, told: Told) -> None:
+    """What a test asserts of the arguments, where it makes the call itself."""
+    code, call = work.code, work.code.parents[told.node]
+    asserted = isinstance(call, cst.Call) and call.func is told.node and told.node.attr.value in ASSERTED
+    arguments = _arguments(work, call) if asserted and isinstance(call, cst.Call) else None
+    if arguments is not None and isinstance(call, cst.Call) and _calls_itself(work, call):
+        context = Context(work, role, call)
+        payload = arguments[role.payload].value
+        sockets = [context.socket(name) for name in role.sockets]
+        message = context.message(payload) or _made(work, told.kind, payload)
+        if None not in sockets and message is not None:
+            texts = [each or "" for each in (*sockets, message)]
+            _write(work, role, arguments, dict(zip((*role.sockets, role.message), texts, strict=True)))
+            return
+    work.refuse(
+        told.node,
+        f"`{code.source(told.node)}` depends on the arguments of `{work.configuration.legacy.method}`: "
+        f"name those of `{work.configuration.canonical.method}` by hand.",
+        can_adapt=True,
+    )
+
+
+def _calls_itself(work: Work, call: cst.Call) -> bool:
+    """Whether the function around an assertion makes the call that it is about."""
+    around = [each for each in work.code.ancestors(call) if isinstance(each, cst.FunctionDef)]
+    return bool(around) and any(
+        around[-1] in work.code.ancestors(made) for made in work.calls if made is not None
+    )
 
 
 def _arguments(work: Work, call: cst.Call) -> dict[str, cst.Arg] | None:
@@ -168,8 +170,6 @@ def _call(
     node: cst.Attribute,
     call: cst.Call,
     kind: Known,
-    *,
-    linked: bool,
     pending: list[Callable[[], None]],
 ) -> None:
     arguments = _arguments(work, call)
@@ -183,7 +183,7 @@ def _call(
                 can_adapt=True,
             )
         return
-    if kind.guessed and not linked and not _named_alike(work, arguments):
+    if kind.guessed and not work.linked and not _named_alike(work, arguments):
         return
     context = Context(work, role, call)
     sockets = [context.socket(name) for name in role.sockets]
@@ -193,18 +193,15 @@ def _call(
         if kind.adapted:
             work.unadaptable = True
             return
-        missing = "the message" if message is None else f"a `{role.sockets[sockets.index(None)]}`"
-        work.refuse(
-            call,
-            f"`{work.code.source(node)}` is called where {missing} is not at hand: pass it on to here first.",
-            can_adapt=True,
-        )
+        socket = role.sockets[sockets.index(None)] if None in sockets else ""
+        work.refuse(call, _missing(work, node, kind, message=message, socket=socket), can_adapt=True)
         return
     new = dict(zip((*role.sockets, role.message), (*sockets, message), strict=True))
     texts = {name: text or "" for name, text in new.items()}
 
     def write() -> None:
         if _awaitable(work, call, node, kind):
+            grant(work, context.loan)
             work.calls.add(call)
             work.replace(node.attr, work.configuration.canonical.method, "call")
             _write(work, role, arguments, texts)
@@ -214,6 +211,24 @@ def _call(
         pending.append(write)
     else:
         write()
+
+
+def _missing(work: Work, node: cst.Attribute, kind: Known, *, message: str | None, socket: str) -> str:
+    """What a call lacks, and what to do about it."""
+    called = f"`{work.code.source(node)}` is called where"
+    if message is None:
+        if kind.symbol or kind.definition:
+            return f"{called} the message is not at hand: pass it on to here first."
+        return (
+            f"{called} neither the message is at hand, nor is known which handler it is: "
+            "pass the message on to here, or annotate the handler."
+        )
+    if work.is_test:
+        return (
+            f"{called} a `{socket}` is not at hand: name the tests' connection in canonical.socket_fixture "
+            "or canonical.socket_in_tests."
+        )
+    return f"{called} a `{socket}` is not at hand: pass it on to here first."
 
 
 def _write(work: Work, role: Roles, arguments: dict[str, cst.Arg], new: dict[str, str]) -> None:
@@ -243,7 +258,7 @@ def _around(work: Work, argument: cst.Arg, text: str) -> None:
 
 
 def _named_alike(work: Work, arguments: dict[str, cst.Arg]) -> bool:
-    return all((dotted(each.value) or "").rpartition(".")[2] == name for name, each in arguments.items())
+    return all(last_name(each.value) == name for name, each in arguments.items())
 
 
 def _made(work: Work, kind: Known, payload: cst.BaseExpression) -> str | None:

@@ -10,6 +10,7 @@ import libcst as cst
 from libcst.metadata import Assignment
 
 from netra_migrate.configuration import Configuration
+from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.code import Code, dotted
 from netra_migrate.rewrite.work import Work
 
@@ -139,7 +140,7 @@ def _wrapped(work: Work, method: cst.FunctionDef) -> str | None:
     code = work.code
     for each in method.decorators:
         used = each.decorator.func if isinstance(each.decorator, cst.Call) else each.decorator
-        name = (dotted(used) or "").rpartition(".")[2]
+        name = last_name(used)
         for inner in code.all(cst.FunctionDef):
             outer = [holder for holder in code.ancestors(inner) if isinstance(holder, cst.FunctionDef)]
             takes = len(parameter_names(inner)) == 1 + len(work.configuration.legacy.parameters)
@@ -256,12 +257,12 @@ def _rename_locals(work: Work, method: cst.FunctionDef, role: Roles) -> None:
                         f"`{name}` of the module would be hidden by the new parameter: rename it.",
                     )
         found = assignments_of(code, method, name)
-        if not found:
-            continue
-        new = f"{name}_value"
         declared = any(
             each.name.value == name and method in code.ancestors(each) for each in code.all(cst.NameItem)
         )
+        if not found and not declared:
+            continue
+        new = f"{name}_value"
         if new in code.bound or declared or not all(isinstance(each.node, cst.Name) for each in found):
             work.refuse(method, f"`{name}` is a variable here and would be a parameter: rename the variable.")
             continue

@@ -8,6 +8,7 @@ import libcst as cst
 import libcst.matchers as m
 
 from netra_migrate.domain.plan import Target
+from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.classes import method_of
 from netra_migrate.rewrite.code import dotted
 from netra_migrate.rewrite.receivers import Known, of_class
@@ -29,8 +30,35 @@ _TAKES_CLASSES = frozenset(
         "spec",
         "id",
         "TypeVar",
+        "print",
+        "repr",
+        "str",
+        "callable",
+        "isclass",
+        "isabstract",
+        "getmembers",
+        "getmro",
+        "getdoc",
+        "getfile",
+        "getsourcefile",
+        "dir",
+        "vars",
+        "hash",
+        "get_type_hints",
+        "assertTrue",
+        "assertIsNotNone",
+        "assertIsNone",
+        "assertIs",
+        "assertIsNot",
+        "assertEqual",
+        "assertNotEqual",
+        "assertIsInstance",
+        "assertNotIsInstance",
+        "assertIsSubclass",
+        "assertHasAttr",
     }
 )
+"""What looks at a class and does not call it."""
 _SUPER_INIT = m.Call(func=m.Attribute(value=m.Call(func=m.Name("super")), attr=m.Name("__init__")))
 
 
@@ -63,6 +91,9 @@ def take_constructors(work: Work) -> None:
 def _constructs(work: Work, kind: Known) -> bool:
     """Whether calling the class calls the legacy constructor."""
     definition = kind.definition
+    target = work.names.moved(kind.symbol) if kind.symbol else None
+    if definition is not None and target is not None and target.add:
+        return False  # it has or gets an `__init__` of its own, which passes them on
     while definition is not None:
         if method_of(definition, "__init__") is not None:
             return False
@@ -191,8 +222,11 @@ def _own_constructor(work: Work, definition: cst.ClassDef) -> None:
     calls = [
         each for each in code.all(cst.Call) if own in code.ancestors(each) and m.matches(each, _SUPER_INIT)
     ]
-    if not calls and target.add and isinstance(own.body, cst.IndentedBlock):
+    if not calls and target.add:
         first = own.body.body[0]
+        if isinstance(own.body, cst.SimpleStatementSuite):
+            work.insert(code.span(first)[0], f"{_super(work, target)}; ", "constructor")
+            return
         docstring = own.get_docstring() is not None
         offset = code.line_end(max(0, code.span(first)[1] - 1)) if docstring else code.above(first)
         work.insert_lines(offset, [_super(work, target)], code.indent_at(code.span(first)[0]), "constructor")
@@ -258,7 +292,7 @@ def _value(work: Work, node: cst.CSTNode, target: Target) -> None:
 
 
 def _takes_classes(call: cst.Call) -> bool:
-    return (dotted(call.func) or "").rpartition(".")[2] in _TAKES_CLASSES
+    return last_name(call.func) in _TAKES_CLASSES
 
 
 def _outside_annotation(work: Work, node: cst.CSTNode) -> bool:

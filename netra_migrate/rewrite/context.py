@@ -4,12 +4,12 @@ import re
 
 import libcst as cst
 
+from netra_migrate.domain.handlers import SOCKET_NAMES
 from netra_migrate.rewrite.classes import Roles, assignments_of, is_class
 from netra_migrate.rewrite.code import dotted
+from netra_migrate.rewrite.lending import Loan, loan
 from netra_migrate.rewrite.returns import payload_of
 from netra_migrate.rewrite.work import Work
-
-_SOCKET_NAMES = re.compile(r"^(ws|socket|conn|connection)$|web_?socket", re.IGNORECASE)
 
 
 class Context:
@@ -21,6 +21,7 @@ class Context:
         self.role = role
         self.call = call
         self.functions = [each for each in self.code.ancestors(call) if isinstance(each, cst.FunctionDef)]
+        self.loan: Loan | None = None
         self.method = next((each for each in self.functions if each in work.methods), None)
 
     def socket(self, name: str) -> str | None:
@@ -35,13 +36,7 @@ class Context:
             for each in parameters:
                 if each.annotation and is_class(self.work, each.annotation.annotation, kind):
                     return each.name.value
-        alike = [
-            each.name.value
-            for each in parameters
-            if _SOCKET_NAMES.search(each.name.value)
-            and "manager" not in each.name.value
-            and "handler" not in each.name.value
-        ]
+        alike = [each.name.value for each in parameters if SOCKET_NAMES.search(each.name.value)]
         alike += [
             each
             for each in self._locals()
@@ -49,7 +44,12 @@ class Context:
         ]
         if len(set(alike)) == 1:
             return alike[0]
-        return self._attribute(name)
+        return self._attribute(name) or self._lent(name)
+
+    def _lent(self, name: str) -> str | None:
+        """What a test without a connection is given."""
+        self.loan = loan(self.work, self.functions, name)
+        return self.loan.name if self.loan is not None else None
 
     def _locals(self) -> list[str]:
         return [
@@ -76,7 +76,11 @@ class Context:
             for each in targets
             if owner is not None and owner in self.code.ancestors(each)
         }
-        return next((each for each in (f"self.{name}", f"self._{name}", "self.ws") if each in set_here), None)
+        return next((each for each in self._called(name) if each in set_here), None)
+
+    def _called(self, name: str) -> tuple[str, ...]:
+        own = (f"self.{name}", f"self._{name}", "self.ws")
+        return (*own, f"self.mock_{name}", "self.mock_ws") if self.work.is_test else own
 
     def message(self, payload: cst.BaseExpression) -> str | None:
         """An expression for the message whose payload is passed."""

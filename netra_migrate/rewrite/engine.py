@@ -13,14 +13,16 @@ from netra_migrate.domain.rewriting import Decisions, Refusal, Refused, Rewritte
 from netra_migrate.rewrite.calls import take_calls
 from netra_migrate.rewrite.classes import take_bindings, take_classes
 from netra_migrate.rewrite.code import Code, literal
+from netra_migrate.rewrite.comparing import take_comparisons
 from netra_migrate.rewrite.constructors import take_constructors
 from netra_migrate.rewrite.edits import Conflict
 from netra_migrate.rewrite.encoding import Source, Undecodable, decode
 from netra_migrate.rewrite.imports import take_imports
+from netra_migrate.rewrite.losing import take_losses
 from netra_migrate.rewrite.names import Names
 from netra_migrate.rewrite.patches import take_methods_by_name, take_patches
 from netra_migrate.rewrite.raising import take_errors
-from netra_migrate.rewrite.receivers import Known, of_class, receiver
+from netra_migrate.rewrite.receivers import migrating, of_class, receiver
 from netra_migrate.rewrite.returns import take_returns
 from netra_migrate.rewrite.statements import write_imports
 from netra_migrate.rewrite.strings import take_code
@@ -101,6 +103,8 @@ def _take(work: Work, depth: int) -> None:
     take_constructors(work)
     take_patches(work)
     take_methods_by_name(work, _known(work))
+    take_losses(work)
+    take_comparisons(work)
     if depth < _DEPTH and not work.names.only_adapters:
         take_code(work, lambda text: _rewrite(text.encode(), "<string>", "", work.names, depth + 1))
     if not work.refusals:
@@ -114,8 +118,7 @@ def _known(work: Work) -> dict[cst.CSTNode, bool]:
     for call in work.code.all(cst.Call):
         if len(call.args) > 1 and literal(call.args[1].value) == method:
             subject = call.args[0].value
-            kinds = (of_class(work, subject), receiver(work, subject))
-            found[subject] = any(isinstance(each, Known) and not each.adapted for each in kinds)
+            found[subject] = migrating(work, (of_class(work, subject), receiver(work, subject))) is not None
     return found
 
 

@@ -77,12 +77,12 @@ def _injected(work: Work, parameter: cst.Param) -> list[Given]:
     function = code.function(parameter)
     if function is None or parameter.annotation is not None:
         return []
-    if not function.name.value.startswith("test") and not _is_fixture(function):
+    if not function.name.value.startswith("test") and not is_fixture(function):
         return []
     values: list[Given] = [
         (value, fixture.returns, False)
         for fixture in code.all(cst.FunctionDef)
-        if fixture.name.value == name and fixture is not function and _is_fixture(fixture)
+        if fixture.name.value == name and fixture is not function and is_fixture(fixture)
         for value in answers(work, fixture)
     ]
     for decorator in function.decorators:
@@ -92,7 +92,8 @@ def _injected(work: Work, parameter: cst.Param) -> list[Given]:
     return values
 
 
-def _is_fixture(function: cst.FunctionDef) -> bool:
+def is_fixture(function: cst.FunctionDef) -> bool:
+    """Whether pytest gives what the function returns to those who name it."""
     for each in function.decorators:
         called = each.decorator.func if isinstance(each.decorator, cst.Call) else each.decorator
         if (dotted(called) or "").endswith("fixture"):

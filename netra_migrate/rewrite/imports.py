@@ -72,6 +72,13 @@ def _symbol(work: Work, statement: cst.ImportFrom, alias: cst.ImportAlias, symbo
         item.dropped = True
         if all(getattr(each, "node", None) is statement for each in code.top[new]):
             work.refuse(alias, f"`{new}` is to come from this very module, which does not define it.")
+        definition = code.classes.get(new)
+        if definition and any(
+            work.names.symbol(code.meanings(each.value)) == symbol for each in definition.bases
+        ):
+            work.refuse(
+                definition, f"`{new}` would be its own base: write into it what it has from `{symbol}`."
+            )
         rename(work, scope, item.local, new, statement)
     elif alias.asname is None and new != item.local and _free(work, scope, item, others, new):
         rename(work, scope, item.local, new, statement)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.code import dotted, literal, local_name
 from netra_migrate.rewrite.work import Item, Work
 
@@ -139,7 +140,7 @@ def _named_by_string(work: Work, node: cst.CSTNode) -> tuple[str | None, cst.Sim
     call = work.code.parents.get(argument) if isinstance(argument, cst.Arg) else None
     if not isinstance(call, cst.Call) or len(call.args) < 2 or call.args[0] is not argument:
         return None, None
-    called = (dotted(call.func) or "").rpartition(".")[2]
+    called = last_name(call.func)
     value = call.args[1].value
     if called in _BY_NAME and isinstance(value, cst.SimpleString):
         return literal(value), value

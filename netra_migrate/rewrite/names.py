@@ -93,6 +93,15 @@ class Names:
         """Whether a dotted name exists after the migration."""
         return name in self._decisions.importable
 
+    def gone(self, symbol: str) -> frozenset[str]:
+        """What instances of a legacy class have, and those of its target have not."""
+        return self._decisions.gone.get(symbol, frozenset())
+
+    @property
+    def all_gone(self) -> frozenset[str]:
+        """The same of all classes."""
+        return frozenset().union(*self._decisions.gone.values())
+
     def hands_on(self, module: str, name: str) -> bool:
         """Whether others may still take that name from this module."""
         return name in self._decisions.modules.get(module, {})

@@ -8,6 +8,7 @@ import re
 
 import libcst as cst
 
+from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.code import dotted, literal
 from netra_migrate.rewrite.names import Place
 from netra_migrate.rewrite.work import Work
@@ -97,7 +98,7 @@ def _unsure(work: Work, string: cst.SimpleString) -> cst.CSTNode | None:
     """A use of a module imported by a string, of which nobody can say that it stays good."""
     code = work.code
     call = code.within(string, cst.Call)
-    called = (dotted(call.func) or "").rpartition(".")[2] if isinstance(call, cst.Call) else ""
+    called = last_name(call.func) if isinstance(call, cst.Call) else ""
     if not isinstance(call, cst.Call) or called not in _IMPORTING:
         return None
     parent = code.parents.get(call)
@@ -134,6 +135,8 @@ def _is_sure(work: Work, module: cst.CSTNode) -> bool:
     if target is None:
         return name.startswith("__")
     same = target.to == work.names.canonical(name)
+    if isinstance(parent, cst.Arg) and isinstance(call, cst.Call) and dotted(call.func) == "hasattr":
+        return same
     return same and not (target.drop or target.rename or target.add)
 
 
@@ -194,7 +197,7 @@ def take_methods_by_name(work: Work, known: dict[cst.CSTNode, bool]) -> None:
         if len(call.args) < 2 or literal(call.args[1].value) != legacy or not known.get(call.args[0].value):
             continue
         string = call.args[1].value
-        last = (dotted(call.func) or "").rpartition(".")[2]
+        last = last_name(call.func)
         if last in ("object", "setattr", "delattr", "hasattr", "spy") and isinstance(
             string, cst.SimpleString
         ):
@@ -215,7 +218,7 @@ def _formatted(work: Work) -> None:
             continue
         whole = work.code.within(text, cst.FormattedString)
         holder = work.code.within(text, cst.Call)
-        called = (dotted(holder.func) or "").rpartition(".")[2] if isinstance(holder, cst.Call) else ""
+        called = last_name(holder.func) if isinstance(holder, cst.Call) else ""
         if re.search(rf"\b(from|import)\s+{re.escape(module)}\b", text.value) or called in _ACTING:
             work.refuse(
                 whole or text, f"`{module}` stands in a format string that code acts on: write the name out."

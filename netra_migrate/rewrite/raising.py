@@ -8,6 +8,7 @@ import builtins
 
 import libcst as cst
 
+from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.code import dotted
 from netra_migrate.rewrite.work import Work
 
@@ -47,7 +48,7 @@ def _caught(work: Work, node: cst.CSTNode, raised: cst.CSTNode) -> bool:
             for handler in holder.handlers:
                 caught = code.source(handler.type) if handler.type else "BaseException"
                 words = {word.strip(" ()").rpartition(".")[2] for word in caught.split(",")}
-                if words & {(dotted(raised) or "").rpartition(".")[2], "Exception", "BaseException"}:
+                if words & {last_name(raised), "Exception", "BaseException"}:
                     return True
         before = holder
     return False

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import libcst as cst
 import libcst.matchers as m
 
+from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.code import dotted, literal
 from netra_migrate.rewrite.giving import aliased, answers, given
 from netra_migrate.rewrite.work import Work
@@ -54,10 +55,18 @@ def receiver(work: Work, node: cst.BaseExpression) -> Kind:
     found = itself if isinstance(itself, Known) else _kind(work, node, _DEPTH)
     if found is not None:
         return found
-    name = (dotted(node) or "").rpartition(".")[2]
+    name = last_name(node)
     if isinstance(node, cst.Subscript):
-        name = (dotted(node.value) or "").rpartition(".")[2]
+        name = last_name(node.value)
     return Known(guessed=True) if "handler" in name.lower() else None
+
+
+def migrating(work: Work, kinds: Iterable[Kind]) -> Known | None:
+    """The first that is a handler which migrates; its name alone says so only in files of the migration's."""
+    for each in kinds:
+        if isinstance(each, Known) and not each.adapted and (work.linked or not each.guessed):
+            return each
+    return None
 
 
 def of_class(work: Work, node: cst.CSTNode) -> Kind:
@@ -130,7 +139,7 @@ def unseen(work: Work, node: cst.BaseExpression) -> bool:
 def _is_made(value: cst.CSTNode | None) -> bool:
     """Whether a value is an instance of a class, by how that is called, or a literal."""
     if isinstance(value, cst.Call):
-        return (dotted(value.func) or "").rpartition(".")[2].lstrip("_")[:1].isupper()
+        return last_name(value.func).lstrip("_")[:1].isupper()
     return isinstance(value, cst.BaseNumber | cst.BaseString | cst.Lambda)
 
 
@@ -140,7 +149,7 @@ def _made(work: Work, call: cst.Call, depth: int) -> Kind:
         return made
     if isinstance(call.func, cst.Attribute) and call.func.attr.value in _ELEMENTS:
         return _element(work, call.func.value, depth - 1)
-    name = (dotted(call.func) or "").rpartition(".")[2]
+    name = last_name(call.func)
     if name in _MOCKS:
         return _specified(work, call)
     if name == "cast" and len(call.args) == 2:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.classes import roles
 from netra_migrate.rewrite.code import dotted, literal
 from netra_migrate.rewrite.flow import falls_through
@@ -127,7 +128,7 @@ class _Returns:
 
     def _called(self, value: cst.CSTNode) -> str:
         call = _call(value)
-        return (dotted(call.func) or "").rpartition(".")[2] if call else ""
+        return last_name(call.func) if call else ""
 
     def _gives_up(self, node: cst.Return) -> bool:
         code = self.code

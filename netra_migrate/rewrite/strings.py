@@ -1,5 +1,6 @@
 """Code that stands in strings, such as after `python -c`: rewritten by the same engine when it parses on its own."""
 
+import ast
 import re
 from collections.abc import Callable
 
@@ -35,11 +36,22 @@ def take_code(work: Work, rewrite: Rewrite) -> None:
             continue
         command = _COMMAND.search(value)
         begin, end = command.span("code") if command else (0, len(value))
+        if command is None and _is_words(value):
+            continue
         new = _rewritten(work, string, value[begin:end], rewrite)
         if new is not None:
             start, stop = work.code.span(string)
             lead = start + len(string.prefix) + len(string.quote)
             work.edits.add(lead, stop - len(string.quote), escape(value[:begin] + new + value[end:]), "code")
+
+
+def _is_words(value: str) -> bool:
+    """Whether a text only begins like code: `"from a.b import"`, which files are searched for."""
+    try:
+        ast.parse(_dedent(value, _indent(value)))
+    except SyntaxError:
+        return len(value.strip().splitlines()) == 1 and not re.search(r"[{}%]", value)
+    return False
 
 
 def _plain(text: str) -> str:
@@ -68,7 +80,7 @@ def _indent(code: str) -> str:
 
 
 def _dedent(code: str, indent: str) -> str:
-    return "".join(line.removeprefix(indent) for line in code.splitlines(True))
+    return "".join(line.removeprefix(indent) if line.strip() else line for line in code.splitlines(True))
 
 
 def _is_docstring(work: Work, string: cst.SimpleString) -> bool:

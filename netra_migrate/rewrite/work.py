@@ -1,14 +1,21 @@
 """What the transformations of one file share: the code, the edits, the refusals, and names to be imported."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import libcst as cst
+import pathspec
 
 from netra_migrate.configuration import Configuration
 from netra_migrate.domain.rewriting import Refusal
-from netra_migrate.rewrite.code import Code, local_name
+from netra_migrate.rewrite.code import Code, dotted, local_name
 from netra_migrate.rewrite.edits import Edits
 from netra_migrate.rewrite.names import Names
+
+
+@cache
+def _tests(patterns: tuple[str, ...]) -> pathspec.GitIgnoreSpec:
+    return pathspec.GitIgnoreSpec.from_lines(patterns)
 
 
 @dataclass(slots=True)
@@ -43,6 +50,8 @@ class Work:
     """Their methods."""
     calls: set[cst.Call | None] = field(default_factory=set)
     """Calls of the legacy method that become calls of the canonical one."""
+    lent: dict[cst.FunctionDef, str] = field(default_factory=dict)
+    """Test functions that got a connection, to what it is called there."""
     unadaptable: bool = False
     """Whether a use of an adapted handler cannot be given the new interface, so that none is wrapped."""
 
@@ -50,6 +59,19 @@ class Work:
     def configuration(self) -> Configuration:
         """What is migrated."""
         return self.names.configuration
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the file is one of the tests."""
+        return _tests(self.configuration.project.tests).match_file(self.code.path)
+
+    @property
+    def linked(self) -> bool:
+        """Whether the file has to do with the migration: by an import, a class of its own, or as one that hands on."""
+        if self.items or self.migrated or self.code.module in self.names.modules:
+            return True
+        plain = (each for node in self.code.all(cst.Import) for each in node.names)
+        return any((dotted(each.name) or "") in self.names.modules for each in plain)
 
     def refuse(self, node: cst.CSTNode | int, reason: str, *, can_adapt: bool = False) -> None:
         """Note a place, by node or by line, that stands against the rewrite."""
@@ -99,7 +121,7 @@ class Work:
             self.edits.add(start, end, "pass", kind)
         else:
             after = code.line_end(max(start, end - 1))
-            first = isinstance(block, cst.IndentedBlock) and block.body[0] is line
+            first = isinstance(block, cst.IndentedBlock | cst.Module) and block.body[0] is line
             if first and not code.text[after : code.line_end(after)].strip():
                 after = code.line_end(after)  # a block does not begin with a blank line
             self.edits.add(code.line_start(start), after, "", kind)

@@ -71,6 +71,11 @@ def message_type(node: ast.AST | None, values: Values) -> str | None:
     return member.lower() if "." in name and member.isupper() else None
 
 
+def _holds(called: str) -> bool:
+    """Whether what is called only holds its arguments: a collection, an enum, a class of either."""
+    return called in ("set", "frozenset", "list", "tuple", "dict", "cast") or called[:1].isupper()
+
+
 def listed(node: ast.AST | None, values: Values) -> Iterator[str]:
     """The types in a display, in `frozenset(...)` around one, or the one that stands alone."""
     match node:
@@ -80,8 +85,9 @@ def listed(node: ast.AST | None, values: Values) -> Iterator[str]:
         case ast.Dict(keys=keys):
             for key in keys:
                 yield from listed(key, values)
-        case ast.Call(args=arguments):
-            for argument in arguments:
+        case ast.Call(func=function, args=arguments):
+            # What is looked up by name, such as a setting, is no type.
+            for argument in arguments if _holds(last(dotted(function) or "")) else ():
                 yield from listed(argument, values)
         case ast.BoolOp(values=parts):
             for part in parts:

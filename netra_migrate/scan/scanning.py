@@ -1,7 +1,7 @@
 """The scan: walks the tree, reads what may matter, follows names until no further file can name the modules."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ from netra_migrate.scan.facts import Aim, Facts, Glance, Sought
 from netra_migrate.scan.keys import key
 from netra_migrate.scan.linking import Library
 from netra_migrate.scan.surveying import survey
-from netra_migrate.scan.working import Bench, Task, examine
+from netra_migrate.scan.tasks import Bench, Task
 from netra_migrate.sources.cache import Cache, Record
 from netra_migrate.sources.kinds import Kind
 from netra_migrate.sources.naming import Names
@@ -63,7 +63,7 @@ def _sought(side: Side, module: str, names: Names) -> Sought:
 
 
 class _Run:
-    """One scan. `records`: of every file; `facts`: of those that were read."""
+    """One scan. `records`: of every file; `facts`: of those that were read; `named`: whatever any file imports."""
 
     def __init__(
         self, configuration: Configuration, root: Path, *, cache: Path | None, jobs: int, progress: Progress
@@ -79,6 +79,7 @@ class _Run:
         self._facts: dict[str, Facts] = {}
         self._glances: dict[str, Glance] = {}
         self._records: dict[str, Record] = {}
+        self._named: set[str] = set()
 
     def survey(self) -> Survey:
         self._look_around()
@@ -138,12 +139,15 @@ class _Run:
         self._library.forget()
 
     def _importers(self, handing: Iterable[str]) -> set[str]:
-        """Files not read in full that name a module which hands on something."""
+        """Files not read in full that name a module which hands on something, or a name in one."""
         modules = {name for path in handing for name in self._names.of(path)}
+        if not modules:
+            return set()
+        named = {name for name in self._named if name in modules or name.rpartition(".")[0] in modules}
         return {
             path
             for path, glance in self._glances.items()
-            if not self._records[path].whole and not modules.isdisjoint(_prefixes(glance.modules))
+            if not named.isdisjoint(glance.modules) and not self._records[path].whole
         }
 
     def _whole(self, path: str) -> Task:
@@ -151,18 +155,20 @@ class _Run:
         return Task(path, file.kind, file.stamp, whole=True)
 
     def _examine(self, tasks: list[Task]) -> None:
+        if not tasks:
+            return
         total = max(len(self._tree.files), self._done + len(tasks))
 
         def done(count: int) -> None:
             self._done += count
             self._progress(self._done, total)
 
-        for path, record in examine(tasks, self._bench, jobs=self._jobs, done=done).items():
-            self._take(path, record)
+        self._take_all(tasks, jobs=self._jobs, done=done)
 
     def _take(self, path: str, record: Record) -> None:
         self._records[path] = record
-        self._glances[path] = self._glance.decode(record.glance)
+        glance = self._glances[path] = self._glance.decode(record.glance)
+        self._named.update(glance.modules)
         facts = self._decoder.decode(record.facts)
         if facts is not None:
             self._facts[path] = facts
@@ -171,16 +177,11 @@ class _Run:
         """A file that nobody thought would matter: the base of a class that is patched."""
         if path not in self._tree.files:
             return None
-        self._take_all([self._whole(path)])
+        self._take_all([self._whole(path)], jobs=1, done=lambda _: None)
         return self._facts.get(path)
 
-    def _take_all(self, tasks: list[Task]) -> None:
-        for path, record in examine(tasks, self._bench, jobs=1, done=lambda _: None).items():
+    def _take_all(self, tasks: list[Task], *, jobs: int, done: Callable[[int], None]) -> None:
+        from netra_migrate.scan.working import examine  # heavy; a repeated scan has nothing to examine
+
+        for path, record in examine(tasks, self._bench, jobs=jobs, done=done).items():
             self._take(path, record)
-
-
-def _prefixes(modules: Iterable[str]) -> Iterator[str]:
-    """Each module and, as names may follow it, the one before its last part."""
-    for module in modules:
-        yield module
-        yield module.rpartition(".")[0]

@@ -1,6 +1,7 @@
 """Puts together what a scan found: references, handlers over all files, imports, cycles. No I/O."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from operator import attrgetter
 
 import msgspec
@@ -109,18 +110,23 @@ def _imports(
     references: Iterable[Reference], modules: Mapping[str, tuple[str, ...]], aim: Aim, names: Names
 ) -> dict[str, tuple[str, ...]]:
     """Imports within the tree: of files that depend on one of the two modules, and of their importers."""
-    graph = {path: _imported(path, each, names) for path, each in modules.items() if each}
+    graph = _graph(modules, names)
     core = {each.path for each in references if each.binds} | {each.path for each in aim.sought}
     wanted = {path for path in graph if path in core or not core.isdisjoint(graph[path])}
     named = {_name(path, names): {_name(each, names) for each in graph[path]} for path in wanted}
     return {name: tuple(sorted(named[name])) for name in sorted(named)}
 
 
-def _imported(path: str, modules: Iterable[str], names: Names) -> set[str]:
-    """Files that a file imports."""
-    found = {names.path(names.locate(module)[0]) for module in modules}
-    return {each for each in found if each is not None and each != path}
+def _graph(modules: Mapping[str, tuple[str, ...]], names: Names) -> dict[str, set[str]]:
+    """Files that each file imports, of those that import any module at all."""
+
+    @cache  # all files import the same modules, over and over
+    def file_of(module: str) -> str:
+        return names.path(names.locate(module)[0]) or ""
+
+    return {path: set(map(file_of, each)) - {path, ""} for path, each in modules.items() if each}
 
 
 def _name(path: str, names: Names) -> str:
-    return next(iter(names.of(path)), path)
+    """That of the shortest source root, from which alone the path of a file can be told again."""
+    return next(reversed(names.of(path)), path)

@@ -7,7 +7,21 @@ import msgspec
 
 from netra_migrate.domain.survey import Symbol
 from netra_migrate.scan.message_types import Values, claimed, enum_values, registered
-from netra_migrate.scan.syntax import Resolve, block, constructor, dotted, parameters, resolver
+from netra_migrate.scan.syntax import (
+    Resolve,
+    block,
+    constructor,
+    dotted,
+    last,
+    members,
+    methods,
+    parameters,
+    required,
+    resolver,
+)
+
+_BARE = frozenset(("object", "ABC", "Protocol", "Generic"))
+"""Bases that give instances nothing of their own."""
 
 
 def module_symbols(tree: ast.Module, *, module: str, resolve: Resolve) -> tuple[Symbol, ...]:
@@ -100,6 +114,9 @@ def _class(node: ast.ClassDef, resolve: Resolve, values: Values) -> Symbol:
         bases=tuple(resolve(each) for each in map(dotted, node.bases) if each is not None),
         constructor=("…",) if own is None else own,
         message_types=claimed(node, values),
+        required=required(node),
+        members=tuple(sorted(members(node))),
+        closed=not {"__getattr__", "__getattribute__"} & methods(node).keys(),
     )
 
 
@@ -119,4 +136,26 @@ def _inherit(found: dict[str, Symbol], module: str) -> Iterator[Symbol]:
             inside = (found.get(base.removeprefix(f"{module}.")) for base in each.bases)
             each = next((base for base in inside if base is not None and base.kind == "class"), None)
         known = each is not None and each.constructor != ("…",)
-        yield msgspec.structs.replace(symbol, constructor=each.constructor if each and known else ())
+        family, closed = _family(symbol, found, module)
+        yield msgspec.structs.replace(
+            symbol,
+            constructor=each.constructor if each and known else (),
+            required=each.required if each and known else (),
+            members=tuple(sorted({name for one in family for name in one.members})),
+            closed=closed,
+        )
+
+
+def _family(symbol: Symbol, found: dict[str, Symbol], module: str) -> tuple[list[Symbol], bool]:
+    """A class and all that it inherits from in the module, and whether it inherits from nothing else."""
+    family, waiting, closed = [symbol], list(symbol.bases), symbol.closed
+    while waiting:
+        base = waiting.pop()
+        inside = found.get(base.removeprefix(f"{module}."))
+        if inside is None or inside.kind != "class":
+            closed = closed and last(base) in _BARE
+        elif inside not in family:
+            family.append(inside)
+            waiting += inside.bases
+            closed = closed and inside.closed
+    return family, closed

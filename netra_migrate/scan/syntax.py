@@ -127,6 +127,37 @@ def constructor(node: ast.ClassDef) -> tuple[str, ...] | None:
     )
 
 
+def required(node: ast.ClassDef) -> tuple[str, ...]:
+    """Those of the constructor's own parameters that have no default; of fields nothing is known."""
+    own = methods(node).get("__init__")
+    if own is None:
+        return ()
+    arguments = own.args
+    places = [*arguments.posonlyargs, *arguments.args][1:]
+    by_place = places[: len(places) - len(arguments.defaults)] if arguments.defaults else places
+    by_name = (
+        each
+        for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if default is None
+    )
+    return tuple(each.arg for each in (*by_place, *by_name))
+
+
+def members(node: ast.ClassDef) -> set[str]:
+    """What instances of a class have by its own text: methods, attributes of the class and those of `self`."""
+    found = {each.name for each in block(node.body) if isinstance(each, (*type_of_function, ast.ClassDef))}
+    for statement in block(node.body):
+        targets = (
+            statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        )
+        for target in targets:
+            found |= {each.id for each in ast.walk(target) if isinstance(each, ast.Name)} if target else set()
+    stores = (
+        each for each in ast.walk(node) if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
+    )
+    return found | {each.attr for each in stores if dotted(each.value) == "self"}
+
+
 def _is_dataclass(decorator: ast.expr) -> bool:
     name = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
     return name is not None and last(name) in ("dataclass", "define", "frozen", "attrs", "s")

@@ -6,16 +6,15 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
-from netra_migrate.scan.facts import Aim, Facts, Glance
+from netra_migrate.scan.facts import Facts, Glance
 from netra_migrate.scan.glancing import Glancer
 from netra_migrate.scan.reading import Reader
+from netra_migrate.scan.tasks import Bench, Task
 from netra_migrate.sources import files
-from netra_migrate.sources.cache import Record, Stamp
+from netra_migrate.sources.cache import Record
 from netra_migrate.sources.kinds import Kind
 from netra_migrate.sources.naming import Names
 
@@ -24,25 +23,6 @@ _CHUNK = 64
 _WORTH_IT = 200
 """Files below which starting processes takes longer than reading."""
 _NOTHING = msgspec.Raw(msgspec.msgpack.encode(None))
-
-
-class Task(NamedTuple):
-    """A file to examine. `whole`: read it all, whatever the glance says; `old`: what was remembered."""
-
-    path: str
-    kind: Kind
-    stamp: Stamp
-    whole: bool = False
-    old: Record | None = None
-
-
-class Bench(NamedTuple):
-    """What a process needs to examine files."""
-
-    root: Path
-    aim: Aim
-    source_roots: tuple[str, ...]
-    tops: frozenset[str]
 
 
 class Examiner:

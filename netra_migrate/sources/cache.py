@@ -70,14 +70,19 @@ class Cache:
         return record.stamp == stamp and stamp[0] < quiet_since and stamp[1] < quiet_since
 
     def keep(self, records: Mapping[str, Record]) -> None:
-        """Remembers these and nothing else."""
-        if self._folder is None:
+        """Remembers these and nothing else; writes only if they are others than before."""
+        if self._folder is None or self._are_known(records):
             return
         shelf = _Shelf(self._key, self._walked_ns, dict(records))
         try:
             files.write(self._folder / "scan.msgpack", msgspec.msgpack.encode(shelf))
         except OSError:  # a full disk costs time, not the scan
             return
+
+    def _are_known(self, records: Mapping[str, Record]) -> bool:
+        """Whether each held: then it was quiet before the time of the shelf, which may stay as it is."""
+        old = self._shelf.records
+        return len(records) == len(old) and all(old.get(path) is each for path, each in records.items())
 
     def _load(self) -> _Shelf:
         empty = _Shelf(self._key, 0, {})

@@ -1,9 +1,11 @@
 """Asks git which files belong to the tree. Runs nothing that the tree's own git settings name."""
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # many trees are no git trees, and need not wait for its import
+    import subprocess
 
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false")
 """A hostile `.git/config` may name programs for these; a listing must not start them."""
@@ -26,6 +28,11 @@ class Listings:
 
 
 def _start(root: Path, which: str) -> "subprocess.Popen[bytes] | None":
+    if not _may_be_git(root):
+        return None
+    import shutil
+    import subprocess
+
     git = shutil.which("git")
     if git is None:
         return None
@@ -38,6 +45,12 @@ def _start(root: Path, which: str) -> "subprocess.Popen[bytes] | None":
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+
+
+def _may_be_git(root: Path) -> bool:
+    """Whether git would find anything, going up as it does: cheaper than to start it in vain."""
+    real = root.resolve()
+    return any(os.path.lexists(folder / ".git") for folder in (real, *real.parents))
 
 
 def _finish(process: "subprocess.Popen[bytes] | None") -> list[str] | None:

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Kind(StrEnum):
@@ -104,8 +105,13 @@ def unwanted(path: str) -> Reason | None:
 
     A folder named just `backup` stays: it is as often a feature as a copy.
     """
-    if _VENDORED.search(path):
+    folder, slash, name = path.rpartition("/")
+    return _unwanted_folder(folder + slash) or (Reason.BACKUP if _BACKUP_FILE.search(name) else None)
+
+
+@lru_cache(maxsize=4096)
+def _unwanted_folder(folder: str) -> Reason | None:
+    """The same of all files in a folder, whose path ends with `/`; asked for each of them."""
+    if _VENDORED.search(folder):
         return Reason.VENDORED
-    if _BACKUP_FILE.search(path) or _BACKUP_FOLDER.search(path):
-        return Reason.BACKUP
-    return None
+    return Reason.BACKUP if _BACKUP_FOLDER.search(folder) else None

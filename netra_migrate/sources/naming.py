@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+_SUFFIXES = frozenset({"py", "pyi", "pyw"})
+
 
 class Names:
     """The modules of a tree. One file may have several names, one for each source root above it."""
@@ -11,6 +13,7 @@ class Names:
         roots = {_folder(root) for root in source_roots} or {""}
         self._roots = sorted(roots, key=lambda root: (-len(root), root))
         self._paths: dict[str, str] = {}
+        self._packages: dict[str, tuple[str, ...]] = {}
 
     def add(self, paths: Iterable[str], links: Mapping[str, str]) -> None:
         """Makes Python files known; a link is another name of the file that it means."""
@@ -28,8 +31,24 @@ class Names:
 
     def of(self, path: str) -> tuple[str, ...]:
         """All names of a file, that of the longest source root first; none if it cannot be imported."""
+        folder, slash, file = path.rpartition("/")
+        stem, _, suffix = file.rpartition(".")
+        if suffix not in _SUFFIXES or not stem.isidentifier():
+            return ()
+        packages = self._packages.get(folder)
+        if packages is None:
+            packages = self._packages[folder] = self._names_of(folder + slash)
+        if stem == "__init__":
+            return tuple(each[:-1] for each in packages if each)
+        return tuple(each + stem for each in packages)
+
+    def _names_of(self, folder: str) -> tuple[str, ...]:
+        """What the names of all modules in a folder begin with, once for each source root above it."""
+        below = (folder[len(root) :] for root in self._roots if folder.startswith(root))
         return tuple(
-            name for root in self._roots if path.startswith(root) and (name := _dotted(path[len(root) :]))
+            each.replace("/", ".")
+            for each in below
+            if all(part.isidentifier() for part in each.split("/")[:-1])
         )
 
     def path(self, module: str) -> str | None:
@@ -76,16 +95,6 @@ class Names:
 def _folder(root: str) -> str:
     clean = root.strip().replace("\\", "/").removeprefix("./").strip("/")
     return "" if clean in ("", ".") else clean + "/"
-
-
-def _dotted(path: str) -> str:
-    stem, dot, suffix = path.rpartition(".")
-    if suffix not in ("py", "pyi", "pyw") or not dot:
-        return ""
-    parts = stem.split("/")
-    if parts[-1] == "__init__":
-        parts.pop()
-    return ".".join(parts) if all(part.isidentifier() for part in parts) else ""
 
 
 def _rank(path: str) -> int:

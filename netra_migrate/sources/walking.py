@@ -4,12 +4,12 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from pathspec import GitIgnoreSpec
-
 from netra_migrate.sources.git import Listings
+from netra_migrate.sources.ignoring import Patterns
 from netra_migrate.sources.kinds import LARGEST, Kind, Reason, kind, unwanted
 
 
@@ -42,7 +42,7 @@ def walk(root: Path, *, exclude: Iterable[str] = ()) -> Tree:
         return _Sorter(root, exclude).sort(wanted, listings.ignored())
     listings.ignored()
     ignored: list[str] = []
-    return _Sorter(root, exclude).sort(_by_hand(root, "", (), ignored), ignored)
+    return _Sorter(root, exclude).sort(_by_hand(root, "", ignored), ignored)
 
 
 class _Sorter:
@@ -53,7 +53,7 @@ class _Sorter:
         self._real = os.path.realpath(root)
         self._prefix = os.fspath(root) + os.sep
         patterns = tuple(exclude)
-        self._exclude = GitIgnoreSpec.from_lines(patterns) if patterns else None
+        self._exclude = Patterns(patterns) if patterns else None
         self._files: dict[str, File] = {}
         self._links: dict[str, str] = {}
         self._excluded: Counter[str] = Counter()
@@ -69,7 +69,7 @@ class _Sorter:
     def _take(self, path: str) -> None:
         reason = unwanted(path)
         what = kind(path)
-        if reason is None and what and self._exclude and self._exclude.match_file(path):
+        if reason is None and what and self._exclude and self._exclude.say(path):
             reason = Reason.IGNORED
         if reason:
             self._excluded[reason.value] += 1
@@ -81,13 +81,14 @@ class _Sorter:
             status = os.lstat(self._prefix + path)
         except OSError:  # deleted, but git still lists it
             return
-        if stat.S_ISLNK(status.st_mode):
+        if stat.S_ISREG(status.st_mode):
+            if what:
+                self._keep(path, what, status)
+        elif stat.S_ISLNK(status.st_mode):
             self._follow(path)
         elif stat.S_ISDIR(status.st_mode):  # a submodule, or a repository within
             ignored: list[str] = []
-            self.sort(_by_hand(self._root, path.rstrip("/") + "/", (), ignored), ignored)
-        elif stat.S_ISREG(status.st_mode) and what:
-            self._keep(path, what, status)
+            self.sort(_by_hand(self._root, path.rstrip("/") + "/", ignored), ignored)
 
     def _keep(self, path: str, what: Kind, status: os.stat_result) -> None:
         if status.st_size > LARGEST:
@@ -104,42 +105,61 @@ class _Sorter:
             self._links[path] = os.path.relpath(real, self._real).replace(os.sep, "/")
 
 
-_Specs = tuple[tuple[str, GitIgnoreSpec], ...]
+_Specs = tuple[tuple[str, Patterns], ...]
+"""`.gitignore` files from the root down to a folder, each with its own."""
 
 
-def _by_hand(root: Path, folder: str, specs: _Specs, ignored: list[str]) -> Iterator[str]:
-    """Paths below a folder that no `.gitignore` leaves out; the others go to `ignored`."""
-    try:
-        entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
-    except OSError:  # not ours to read
-        return
-    specs = _with_own(root, folder, specs, entries)
-    for entry in entries:
-        path = folder + entry.name
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if _is_ignored(path + "/" * is_folder, specs):
-            ignored.extend(_below(root, path) if is_folder else (path,))
-        elif is_folder and entry.name != ".git":
-            if unwanted(path + "/"):
+class _Folder(NamedTuple):
+    """A folder on the way down. `rest`: its entries that have not been looked at."""
+
+    path: str
+    rest: Iterator["os.DirEntry[str]"]
+    specs: _Specs
+
+
+def _by_hand(root: Path, folder: str, ignored: list[str]) -> Iterator[str]:
+    """Paths below a folder that no `.gitignore` leaves out, in order; the others go to `ignored`."""
+    way = [_opened(root, folder, ())]
+    while way:
+        here = way[-1]
+        for entry in here.rest:
+            path = here.path + entry.name
+            if not entry.is_dir(follow_symlinks=False):
+                if not _is_ignored(path, here.specs):
+                    yield path
+                else:
+                    ignored.append(path)
+            elif _is_ignored(path + "/", here.specs):
+                ignored.extend(_below(root, path))
+            elif unwanted(path + "/") and entry.name != ".git":
                 yield from _below(root, path)
-            else:
-                yield from _by_hand(root, path + "/", specs, ignored)
-        elif not is_folder:
-            yield path
+            elif entry.name != ".git":
+                way.append(_opened(root, path + "/", here.specs))
+                break
+        else:
+            way.pop()
+
+
+def _opened(root: Path, folder: str, specs: _Specs) -> _Folder:
+    try:
+        entries = sorted(os.scandir(f"{root}/{folder}"), key=attrgetter("name"))
+    except OSError:  # not ours to read
+        return _Folder(folder, iter(()), specs)
+    return _Folder(folder, iter(entries), _with_own(root, folder, specs, entries))
 
 
 def _with_own(root: Path, folder: str, specs: _Specs, entries: Iterable["os.DirEntry[str]"]) -> _Specs:
     for entry in entries:
         if entry.name == ".gitignore" and entry.is_file(follow_symlinks=False):
             lines = (root / folder / ".gitignore").read_text(errors="replace").splitlines()
-            return (*specs, (folder, GitIgnoreSpec.from_lines(lines)))
+            return (*specs, (folder, Patterns(lines)))
     return specs
 
 
 def _is_ignored(path: str, specs: _Specs) -> bool:
     """The deepest file that says anything about the path decides, as in git."""
-    for folder, spec in reversed(specs):
-        said = spec.check_file(path[len(folder) :]).include
+    for folder, patterns in reversed(specs):
+        said = patterns.say(path[len(folder) :])
         if said is not None:
             return said
     return False

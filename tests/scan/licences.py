@@ -32,6 +32,7 @@ OLD_WORDS: Final[Mapping[str, str]] = {
     "apache 2.0": "Apache-2.0",
     "apache license, version 2.0": "Apache-2.0",
     "apache software license": "Apache-2.0",
+    "3-clause bsd license": "BSD-3-Clause",
     "bsd 2-clause license": "BSD-2-Clause",
     "bsd license": "BSD",
     "isc license": "ISC",

@@ -126,3 +126,76 @@ def test_a_folder_that_cannot_be_made_and_a_file_that_cannot_be_read_are_said_pl
         with pytest.raises(SettingsError, match=reason) as refused:
             load_signing_keys(path, pem=None)
         assert str(path) in str(refused.value)
+
+
+ADVICE = "make one with `openssl genpkey -algorithm ed25519`."
+SETTING = "Setting signing_key (NETRA_SIGNING_KEY)"
+
+
+@pytest.mark.parametrize(
+    ("pem", "sentence"),
+    [
+        (None, f"{SETTING} is missing: {ADVICE}"),
+        ("x", f"{SETTING} is not a private key in PEM form: {ADVICE}"),
+        (
+            pem_of(ec.generate_private_key(ec.SECP256R1())),
+            f"{SETTING} is of kind EC but only Ed25519 is taken: {ADVICE}",
+        ),
+        (
+            pem_of(Ed25519PrivateKey.generate(), b"locked"),
+            f"{SETTING} cannot be read as an unencrypted private key: {ADVICE}",
+        ),
+    ],
+    ids=["missing", "no pem", "ec", "encrypted"],
+)
+def test_each_fault_of_the_setting_is_one_sentence(pem: str | None, sentence: str) -> None:
+    """It says what to do; what caused it may quote the key, and is not kept."""
+    with pytest.raises(SettingsError) as refused:
+        load_signing_keys(None, pem=pem)
+    assert str(refused.value) == sentence
+    assert refused.value.__cause__ is None
+
+
+def test_each_fault_of_the_file_names_it(tmp_path: Path) -> None:
+    """With what to do about it."""
+    path = tmp_path / "signing_key.pem"
+    path.write_bytes("schlüssel".encode())
+    path.chmod(0o600)
+    with pytest.raises(SettingsError) as refused:
+        load_signing_keys(path, pem=None)
+    assert (
+        str(refused.value)
+        == f"The signing key in {path} cannot be read (UnicodeDecodeError): check the file."
+    )
+    path.write_bytes(b"nothing")
+    with pytest.raises(SettingsError) as refused:
+        load_signing_keys(path, pem=None)
+    assert str(refused.value) == f"The signing key in {path} is not a private key in PEM form: {ADVICE}"
+    path.chmod(0o644)
+    with pytest.raises(SettingsError) as refused:
+        load_signing_keys(path, pem=None)
+    assert str(refused.value) == f"The signing key in {path} is open to other users: run `chmod 600 {path}`."
+    (tmp_path / "file").write_text("")
+    below = tmp_path / "file" / "key.pem"
+    with pytest.raises(SettingsError) as refused:
+        load_signing_keys(below, pem=None)
+    assert str(refused.value) == f"The signing key cannot be written to {below}: File exists."
+
+
+def test_a_folder_that_is_made_for_the_key_is_its_owners(tmp_path: Path) -> None:
+    """One that is there already is left as it is; a key mounted for a group may be read by it."""
+    path = tmp_path / "new" / "signing_key.pem"
+    load_signing_keys(path, pem=None)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    path.chmod(0o640)
+    assert load_signing_keys(path, pem=None).kid
+
+
+def test_the_published_key_set_is_that_of_rfc_8037() -> None:
+    """Every member with its value."""
+    key = Ed25519PrivateKey.generate()
+    loaded = SigningKeys([key])
+    x = base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).rstrip(b"=").decode()
+    entry = {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": loaded.kid, "alg": "EdDSA", "use": "sig"}
+    assert loaded.jwks() == {"keys": [entry]}
+    assert loaded.public("other") is None

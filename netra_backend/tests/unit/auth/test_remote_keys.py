@@ -195,3 +195,69 @@ def test_a_setting_with_shared_secrets_stops_the_start(algorithms: tuple[str, ..
     setting = SETTING.model_copy(update={"algorithms": algorithms})
     with pytest.raises(SettingsError, match="external_issuers"):
         RemoteKeys(setting, client=httpx.AsyncClient(), clock=clock)
+
+
+RSA_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+EC_CURVES: list[tuple[str, ec.EllipticCurve]] = [
+    ("ES256", ec.SECP256R1()),
+    ("ES384", ec.SECP384R1()),
+    ("ES512", ec.SECP521R1()),
+]
+
+
+@pytest.mark.parametrize("algorithm", RSA_ALGORITHMS)
+def test_an_rsa_key_is_for_the_algorithm_that_it_or_the_operator_names(algorithm: str) -> None:
+    """The operator's first one that fits, unless the issuer says which."""
+    for entry, algorithms in ((rsa_jwk(), ("EdDSA", algorithm)), (rsa_jwk(alg=algorithm), RSA_ALGORITHMS)):
+        assert read_jwks({"keys": [entry]}, algorithms=algorithms)["r1"].algorithm == algorithm
+
+
+@pytest.mark.parametrize(("algorithm", "curve"), EC_CURVES)
+def test_an_ec_key_is_for_the_algorithm_of_its_curve(algorithm: str, curve: ec.EllipticCurve) -> None:
+    """No other."""
+    public = ec.generate_private_key(curve).public_key()
+    entry = ECAlgorithm.to_jwk(public, as_dict=True) | {"kid": "e", "use": "sig"}
+    every = [name for name, _ in EC_CURVES]
+    assert read_jwks({"keys": [entry]}, algorithms=every)["e"].algorithm == algorithm
+    assert read_jwks({"keys": [entry]}, algorithms=[each for each in every if each != algorithm]) == {}
+
+
+def test_every_public_key_algorithm_may_be_configured(clock: FakeClock) -> None:
+    """The refusal of another one lists them."""
+    every = sorted(["EdDSA", *(name for name, _ in EC_CURVES), *RSA_ALGORITHMS])
+    client = httpx.AsyncClient()
+    RemoteKeys(SETTING.model_copy(update={"algorithms": tuple(every)}), client=client, clock=clock)
+    with pytest.raises(SettingsError) as refused:
+        RemoteKeys(SETTING.model_copy(update={"algorithms": ("HS256",)}), client=client, clock=clock)
+    assert str(refused.value) == (
+        "Setting external_issuers (NETRA_EXTERNAL_ISSUERS): algorithms must be of " + ", ".join(every) + "."
+    )
+
+
+def test_of_a_set_the_first_64_keys_are_read() -> None:
+    """Those without an id only when they are alone."""
+    entries = [rsa_jwk(f"k{number}") for number in range(65)]
+    assert list(read_jwks({"keys": entries}, algorithms=["RS256"])) == [f"k{number}" for number in range(64)]
+    nameless = {name: value for name, value in rsa_jwk().items() if name != "kid"}
+    assert list(read_jwks({"keys": [nameless]}, algorithms=["RS256"])) == [None]
+    assert read_jwks({"keys": [nameless, nameless]}, algorithms=["RS256"]) == {}
+
+
+async def test_keys_that_are_known_are_asked_for_again_after_an_hour(clock: FakeClock) -> None:
+    """One that is not known after 30 seconds, and not before."""
+    site = IssuerSite(rsa_jwk())
+    keys = remote(site, clock)
+    asked = []
+    for kid, seconds in (("r1", 0), ("r1", 3599), ("r1", 1), ("no", 29.9), ("no", 0.1), ("no", 29.9)):
+        clock.forward(seconds)
+        await keys.find(kid)
+        asked.append(site.asked)
+    assert asked == [1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize(("size", "read"), [(256 * 1024, True), (256 * 1024 + 1, False)])
+async def test_a_key_set_has_at_most_256_kib(clock: FakeClock, size: int, read: bool) -> None:
+    """Nothing of a larger one counts."""
+    site = IssuerSite(rsa_jwk())
+    site.body += b" " * (size - len(site.body))
+    assert (await remote(site, clock).find("r1") is not None) == read

@@ -279,3 +279,71 @@ async def test_refusals_do_not_quote_the_token(verifier: TokenVerifier, sign: Si
         await verifier.verify(token)
     assert not any(part in str(refused.value) for part in (*token.split("."), "canary"))
     assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("token", "sentence"),
+    [
+        ({"iss": "evil"}, "The token's issuer is not known here."),
+        ({"header": {"kid": "other"}}, "The token's key is not known here."),
+        ({"header": {"kid": None}}, "The token's key is not known here."),
+        ({"header": {"jku": "x"}}, "The token's header holds a member that is not allowed."),
+        ({"header": {"kid": "k" * 129}}, "The token's key id is not valid."),
+        ({"header": {"kid": "k" * 128}}, "The token's key is not known here."),
+        ({"header": {"kid": "k"}}, "The token's key is not known here."),
+        ({"aud": "other"}, "The token is for another audience."),
+        ({"exp": None}, "The token has no expiry."),
+        ({"exp": NOW - 5}, "The token has expired."),
+        ({"exp": 253402300800}, "The token's exp is not a time."),
+        ({"exp": -1}, "The token's exp is not a time."),
+        ({"nbf": NOW + 6}, "The token is not valid yet."),
+        ({"iat": NOW + 6}, "The token is not valid yet."),
+        ({"nbf": "now"}, "The token's nbf is not a time."),
+        ({"sub": ""}, "The token's sub and tenant_id must be 1 to 255 printable characters."),
+        ({"roles": [1, "a"]}, "The token's roles are not a list of names."),
+        ({"sid": None}, "The token has no session."),
+        ({"key": Ed25519PrivateKey.generate()}, "The token's signature is not valid."),
+        ("a.b.c", "The token is not a valid JWT."),
+        (f"{encoded([1])}.{encoded({})}.AA", "The token is not a valid JWT."),
+        (f"{encoded({})}.{encoded([1])}.AA", "The token is not a valid JWT."),
+        ("é", "The token is not a JWT of at most 16 KiB."),
+        ("x" * 16_385, "The token is not a JWT of at most 16 KiB."),
+        ("x" * 16_384, "The token is not a valid JWT."),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+async def test_each_refusal_says_what_is_wrong(
+    verifier: TokenVerifier, sign: Sign, token: Any, sentence: str
+) -> None:
+    """For whoever configures an issuer."""
+    with pytest.raises(Unauthenticated) as refused:
+        await verifier.verify(token if isinstance(token, str) else sign(**token))
+    assert str(refused.value) == sentence
+
+
+async def test_the_claims_that_we_issue(keys: SigningKeys, clock: FakeClock) -> None:
+    """What other services may read; a token lives a second at least, and no part of one."""
+    issuer = TokenIssuer(keys, issuer="netra", audience="chat", clock=clock)
+    for ttl, seconds in ((timedelta(seconds=90.9), 90), (timedelta(0), 1)):
+        issued = issuer.issue(OWNER, roles=["b", "a"], session_id=SESSION, ttl=ttl)
+        header, claims, _ = issued.access_token.split(".")
+        read = [base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in (header, claims)]
+        assert json.loads(read[0]) == {"typ": "JWT", "alg": "EdDSA", "kid": keys.kid}
+        assert json.loads(read[1]) == {
+            "iss": "netra",
+            "aud": "chat",
+            "sub": "u-1",
+            "tenant_id": "acme",
+            "sid": SESSION,
+            "roles": ["a", "b"],
+            "iat": NOW,
+            "exp": NOW + seconds,
+        }
+        assert b" " not in read[1]
+        assert issued.expires_in == seconds
+
+
+async def test_times_at_the_end_of_the_calendar_hold(verifier: TokenVerifier, sign: Sign) -> None:
+    """The last second of 9999, and a start at the beginning of 1970."""
+    principal = await verifier.verify(sign(exp=253402300799, nbf=0, iat=0.5))
+    assert principal.expires_at.year == 9999

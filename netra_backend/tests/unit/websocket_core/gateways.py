@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from netra_backend.domain.errors import Forbidden, Unauthenticated
+from netra_backend.domain.errors import Degraded, Forbidden, Unauthenticated
 from netra_backend.domain.identity import Principal
 from netra_backend.domain.ids import MessageId, Owner, TenantId, ThreadId, UserId
 from netra_backend.domain.runs import Submission
@@ -27,7 +27,10 @@ Frame = dict[str, Any]
 
 
 class Desk:
-    """Credentials (`server.Credentials`): a token is `tenant/user`, with a life in seconds behind `#`."""
+    """Credentials (`server.Credentials`): a token is `tenant/user`, with a life in seconds behind `#`.
+
+    `away` is a token that cannot be checked now.
+    """
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -41,6 +44,8 @@ class Desk:
 
     async def verify(self, token: str) -> Principal:
         """Who the token is."""
+        if token == "away":
+            raise Degraded
         name, _, life = token.partition("#")
         tenant, slash, user = name.partition("/")
         if not slash:
@@ -118,20 +123,26 @@ class Client:
         )
 
     async def _take(self, event: Frame) -> None:
-        if event["type"] == "websocket.accept":
+        kind = event["type"]
+        if kind == "websocket.accept":
             self.accepted, self.subprotocol = True, event["subprotocol"]
             return
-        if event["type"].startswith("websocket.http.response"):
-            self.answer = event if "status" in event else self.answer
+        if kind == "websocket.http.response.start":
+            self.answer = event
+            return
+        if kind == "websocket.http.response.body":
+            self.answer = {"body": event["body"], **(self.answer or {})}
             return
         await self.reading.wait()
         if self.broken:
             raise OSError("gone")
-        if event["type"] == "websocket.close":
+        if kind == "websocket.close":
             self.code = event["code"]
             self._inbox.put_nowait({"type": "websocket.disconnect", "code": self.code})
-        else:
+        elif kind == "websocket.send":
             self.frames.append(json.loads(event["text"]))
+        else:
+            raise ValueError(kind)  # a server of ASGI takes nothing else
         self._news.set()
 
     def send(self, kind: str, payload: Frame | None = None, **fields: Any) -> None:
@@ -198,6 +209,7 @@ class Hall:
         self.meter = Count()
         self.slow: list[None] = []
         self.resumes: list[str] = []
+        self.refusals: list[tuple[str, str]] = []
         desk = Desk(self.clock)
         services = Services(
             store=self.store,
@@ -221,6 +233,7 @@ class Hall:
                 server_version="0",
                 slow=lambda: self.slow.append(None),
                 resumed=self.resumes.append,
+                refused=lambda *refusal: self.refusals.append(refusal),
                 sent=lambda *_: None,
             ),
             limits=Limits(bad_frames=3),

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ async def test_a_legacy_handler_gets_the_whole_payload() -> None:
     """As plain values."""
     legacy = Legacy()
     adapter, reports = adapted(legacy)
-    assert await adapter.handle_message("ada", SOCKET, MESSAGE)
+    assert await adapter.handle_message("ada", SOCKET, MESSAGE) is True
     (call,) = legacy.calls
     assert call[0] == "ada"
     assert (call[1]["type"], call[1]["id"], call[1]["payload"]["text"]) == ("user_message", "i", "hi")
@@ -72,7 +73,7 @@ async def test_a_legacy_failure_is_reported_with_its_cause() -> None:
     """Never as success."""
     cause = KeyError("inside")
     adapter, reports = adapted(Legacy(cause))
-    assert not await adapter.handle_message("ada", SOCKET, MESSAGE)
+    assert await adapter.handle_message("ada", SOCKET, MESSAGE) is False
     ((error, reply_to),) = reports
     assert isinstance(error, LegacyHandlerError)
     assert (error.__cause__, reply_to, str(error)) == (cause, "i", "The legacy handler failed.")
@@ -82,7 +83,7 @@ async def test_a_domain_error_keeps_its_code() -> None:
     """It says what it says."""
     refusal = NotFound()
     adapter, reports = adapted(Legacy(refusal))
-    assert not await adapter.handle_message("ada", SOCKET, MESSAGE)
+    assert await adapter.handle_message("ada", SOCKET, MESSAGE) is False
     assert reports == [(refusal, "i")]
 
 
@@ -91,10 +92,12 @@ async def test_a_type_that_it_was_not_made_for_is_an_error() -> None:
     legacy = Legacy()
     adapter, reports = adapted(legacy)
     assert (adapter.can_handle("user_message"), adapter.can_handle("ping")) == (True, False)
-    assert not await adapter.handle_message("ada", SOCKET, m.Ping())
-    assert [(type(error), reply_to) for error, reply_to in reports] == [(UnknownType, None)]
+    assert await adapter.handle_message("ada", SOCKET, m.Ping()) is False
+    assert [(type(error), str(error), reply_to) for error, reply_to in reports] == [
+        (UnknownType, "This handler does not take 'ping'.", None)
+    ]
     assert legacy.calls == []
-    with pytest.raises(UnknownType, match=r"agent_x, nonsense"):
+    with pytest.raises(UnknownType, match=r"^No such message type: agent_x, nonsense\.$"):
         LegacyHandlerAdapter(legacy, ["ping", "nonsense", "agent_x"], report=lambda *_: None)
 
 
@@ -112,19 +115,17 @@ async def test_a_legacy_caller_hears_of_a_refusal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("payload", "kind"),
+    ("payload", "error"),
     [
-        ({"type": "ping"}, UnknownType),
-        ({"type": "nonsense"}, UnknownType),
-        ({}, BadMessage),
-        ({**PAYLOAD, "payload": {"text": 7}}, BadMessage),
+        ({"type": "ping"}, UnknownType("No handler claims 'ping'.")),
+        ({"type": "nonsense"}, UnknownType()),
+        ({}, BadMessage("Object missing required field `type`.")),
+        ({**PAYLOAD, "payload": {"text": 7}}, BadMessage("Expected `str`, got `int`.")),
     ],
 )
-async def test_a_payload_that_nobody_can_take_is_an_error(
-    payload: dict[str, Any], kind: type[Exception]
-) -> None:
+async def test_a_payload_that_nobody_can_take_is_an_error(payload: dict[str, Any], error: NetraError) -> None:
     """The handler does not see it."""
     handler = Canonical(True)
-    with pytest.raises(kind):
+    with pytest.raises(type(error), match=f"^{re.escape(str(error))}$"):
         await CanonicalHandlerAdapter({"user_message": handler}, SOCKET).handle("ada", payload)
     assert handler.calls == []

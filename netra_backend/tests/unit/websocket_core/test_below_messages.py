@@ -8,7 +8,9 @@ from uvicorn.protocols.utils import ClientDisconnected
 from websockets.frames import Opcode
 
 from netra_backend.tests.unit.websocket_core.wires import PATIENCE_S, Wire, wired
-from netra_backend.websocket_core.uvicorn_socket import BURST, CONTROL_BURST, CUT, MAX_FRAGMENTS
+from netra_backend.websocket_core.uvicorn_socket import BURST, CUT
+
+CONTROL_BURST, MAX_FRAGMENTS = 100, 1024
 
 
 class Echo:
@@ -52,6 +54,30 @@ async def test_honest_pings_are_answered_and_a_flood_ends_the_socket() -> None:
         assert wire.why() == (4029, "too many pings")
         await echo.gone.wait()
         assert echo.told == [{"type": "websocket.disconnect", "code": 4029, "reason": "too many pings"}]
+
+
+async def test_a_ping_more_is_forgiven_each_tenth_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred at once and then ten a second: the eleventh is one too many."""
+    now = 0.0
+    async with wired(Echo()) as wire:
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+        await opened(wire)
+        for _ in range(CONTROL_BURST):
+            wire.conn.send_ping(b"")
+        wire.flush()
+        await wire.have(Opcode.PONG, CONTROL_BURST)
+        now = 1.0001
+        for _ in range(10):
+            wire.conn.send_ping(b"")
+        wire.flush()
+        await wire.until(lambda: wire.conn.close_rcvd is not None or len(wire.of(Opcode.PONG)) >= 110)
+        assert (wire.conn.close_rcvd, len(wire.of(Opcode.PONG))) == (None, 110)
+        wire.conn.send_ping(b"")
+        wire.conn.send_text(b"not read any more")
+        wire.flush()
+        await wire.until(lambda: wire.conn.close_rcvd is not None or wire.of(Opcode.TEXT))
+        assert wire.why() == (4029, "too many pings")
+        monkeypatch.undo()
 
 
 async def test_pongs_that_nobody_asked_for_count_too() -> None:
@@ -170,13 +196,20 @@ async def test_a_connection_that_is_cut_is_gone_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("request_", "status"),
-    [(b"GET /ws HTTP/1.0\r\n\r\n", b"505"), (b"GET /ws HTTP/1.1\r\nno header\r\n\r\n", b"400")],
+    [
+        (b"GET /ws HTTP/1.0\r\n\r\n", b"505"),
+        (b"GET /ws HTTP/1.1\r\nno header\r\n\r\n", b"400"),
+        (b"GET /ws HTTP/1.1\r\nHost: a\r\n\r\n", b"426"),
+    ],
 )
 async def test_a_handshake_that_is_none_is_answered_and_closed(request_: bytes, status: bytes) -> None:
     """With a status that every client of HTTP understands."""
     async with wired(Echo()) as wire:
         wire.raw(request_)
-        assert (await wire.end()).startswith(b"HTTP/1.1 " + status)
+        answer = await wire.end()
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert answer.lower().count(b"connection: close") == 1
+        assert answer.count(b"HTTP/1.1") == 1
 
 
 async def test_a_refusal_of_the_application_is_the_whole_answer(caplog: pytest.LogCaptureFixture) -> None:

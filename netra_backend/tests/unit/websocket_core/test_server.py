@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import json
 import weakref
 from collections.abc import Collection, Mapping
 
@@ -10,6 +11,9 @@ from netra_backend.domain.identity import Principal
 from netra_backend.domain.ids import Owner, TenantId, UserId
 from netra_backend.testing.memory import MemoryEventLog
 from netra_backend.tests.unit.websocket_core.gateways import ADA, Everybody, Frame, Hall
+from netra_backend.tests.unit.websocket_core.test_start_and_end import played
+from netra_backend.websocket_core import server
+from netra_backend.websocket_core.uvicorn_socket import BURST
 
 
 async def test_a_token_in_the_request_connects_at_once() -> None:
@@ -40,12 +44,14 @@ async def test_where_the_server_can_a_refusal_is_a_status() -> None:
     can: dict[str, Frame] = {"websocket.http.response": {}}
     refused = hall.client("forbidden", extensions=can)
     await refused.closed()
-    assert refused.answer == {"type": "websocket.http.response.start", "status": 403, "headers": []}
+    start = {"type": "websocket.http.response.start", "status": 403, "headers": []}
+    assert refused.answer == start | {"body": b""}
     await hall.gateway.drain(0.0)
     late = hall.client(extensions=can)
     await late.closed()
     assert late.answer is not None
     assert (late.answer["status"], late.answer["headers"]) == (503, [(b"retry-after", b"1")])
+    assert (refused.code, late.code) == (None, None)
     assert not refused.accepted
     assert not late.accepted
 
@@ -181,6 +187,7 @@ async def test_bad_frames_on_an_open_socket() -> None:
     client.send("ping", id="late")
     assert await client.closed() == 4500
     assert hall.meter.codes == ["bad_message"] * 3
+    assert hall.refusals == [("acme", "bad_message")] * 3
     assert client.of("pong") == []
 
 
@@ -292,3 +299,98 @@ async def test_nobody_hears_of_anybody_else() -> None:
         assert (await client.get("message_created"))["payload"]["message"]["content"] == token
         await client.leave()
         assert len(client.of("message_created")) == 1
+
+
+async def test_a_store_that_is_away_is_told_to_the_frame_that_asked() -> None:
+    """Whether the token cannot be checked or the head cannot be read: come again (1012)."""
+    for hall, token in ((Hall(), "away"), (Hall(Away), "acme/ada")):
+        client = hall.client(None)
+        client.send("authenticate", {"token": token}, id="a")
+        assert await client.closed() == 1012
+        (error,) = client.frames
+        assert (error["reply_to"], error["payload"]["code"]) == ("a", "degraded")
+        assert (hall.meter.open, list(hall.feed.owners())) == (0, [])
+
+
+async def test_one_of_a_users_connections_leaves_the_others_alone() -> None:
+    """They are still known, hear what happens, and count."""
+    hall = Hall(connections_per_user=2)
+    first, second = await hall.connected(), await hall.connected()
+    await first.leave()
+    assert len(list(hall.gateway.connections())) == 1
+    third = await hall.connected()
+    assert await hall.client().closed() == 4503
+    second.send("ping")
+    await hall.commit()
+    await second.get("message_created")
+    for client in (second, third):
+        await client.leave()
+
+
+async def test_a_server_that_writes_at_once_is_used() -> None:
+    """Its extension is handed on."""
+    written: list[bytes] = []
+    wrote = asyncio.Event()
+
+    def write(frames: list[bytes]) -> bool:
+        written.extend(frames)
+        wrote.set()
+        return True
+
+    hall = Hall()
+    client = hall.client(extensions={BURST: {"write": write}})
+    await asyncio.wait_for(wrote.wait(), 10)
+    assert json.loads(written[0])["type"] == "connected"
+    assert client.frames == []
+    await client.leave()
+
+
+async def test_of_two_that_wait_as_long_the_one_with_more_comes_first() -> None:
+    """In the operators' view."""
+    hall = Hall()
+    clients = [await hall.connected(token) for token in ("acme/ada", "acme/bob", "acme/cy")]
+    for connection, size in zip(hall.gateway.connections(), (10, 30, 20), strict=True):
+        connection.send(b"x" * size)
+    assert [each.bytes_waiting - 64 for each in hall.gateway.traffic("acme")] == [30, 20, 10]
+    for connection in hall.gateway.connections():
+        connection.shut_out()
+    assert [await client.closed() for client in clients] == [4401] * 3
+
+
+async def test_a_sweep_asks_in_parts_and_goes_on_after_one_that_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that thousands of sessions are no single query."""
+    monkeypatch.setattr(server, "SWEEP_CHUNK", 2)
+    hall = Hall()
+    clients = [await hall.connected(f"acme/{name}") for name in ("ada", "bob", "cy", "dan", "eve")]
+    asked: list[list[str]] = []
+
+    async def ended(principals: Collection[Principal]) -> Collection[str]:
+        asked.append([each.owner.user_id for each in principals])
+        if len(asked) == 2:
+            raise Degraded
+        return {"session of bob", "session of cy", "session of eve"}
+
+    await hall.gateway._sweep(ended)
+    assert asked == [["ada", "bob"], ["cy", "dan"], ["eve"]]
+    assert [await clients[number].closed() for number in (1, 4)] == [4401, 4401]
+    assert [client.code for client in clients] == [None, 4401, None, None, 4401]
+    for number in (0, 2, 3):
+        await clients[number].leave()
+
+
+def test_a_drain_closes_evenly_over_its_time() -> None:
+    """So that other gateways are not stormed; the clients come back within half of it."""
+
+    async def scene() -> None:
+        hall, loop = Hall(), asyncio.get_running_loop()
+        clients = [await hall.connected(f"acme/{name}") for name in ("ada", "bob", "cy", "dan")]
+        times = []
+        for client in clients:
+            client.served.add_done_callback(lambda _: times.append(round(loop.time())))
+        await hall.gateway.drain(8.0)
+        assert (times, loop.time()) == ([0, 2, 4, 6], 8.0)
+        assert [client.of("reconnect")[0]["payload"] for client in clients] == [{"retry_after_ms": 4000}] * 4
+
+    played(scene())

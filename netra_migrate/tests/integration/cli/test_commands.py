@@ -150,3 +150,27 @@ def test_the_ratchet_lets_nothing_rise(tree: Path) -> None:
 def test_a_mistake_in_the_command_line_is_2(tree: Path, arguments: tuple[str, ...]) -> None:
     """As for every mistake of usage."""
     assert netra(*arguments, folder=tree).returncode == 2
+
+
+def test_a_package_that_hands_names_on_waits_for_those_who_take_them(tree: Path) -> None:
+    """Rewritten before, the same name would mean the other class to a file that was refused."""
+    (tree / "app/api").mkdir()
+    (tree / "app/api/__init__.py").write_text("from app.old import StartHandler\n", encoding="utf-8")
+    text = (
+        "from app.api import StartHandler\n\n\nasync def run(user_id):\n"
+        "    await StartHandler().handle(user_id, {})\n"
+    )
+    (tree / "app/use.py").write_text(text, encoding="utf-8")
+    done = netra("apply", "--write", "--no-validation", "--json", folder=tree)
+    refused = {
+        each["path"]: each["reason"]
+        for step in json.loads(done.stdout)["steps"]
+        for each in step.get("refusals", [])
+    }
+    assert refused["app/api/__init__.py"] == (
+        "app/use.py:1 takes StartHandler from here, and is not migrated yet: migrate it first."
+    )
+    assert (tree / "app/api/__init__.py").read_text() == "from app.old import StartHandler\n"
+    (tree / "app/use.py").unlink()
+    netra("apply", "--write", "--no-validation", folder=tree)
+    assert (tree / "app/api/__init__.py").read_text() == "from app.new import StartHandler\n"

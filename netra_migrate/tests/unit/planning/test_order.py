@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from netra_migrate.domain.survey import Unparsable
 from netra_migrate.planning.plan import plan
 from netra_migrate.tests.scanning import CONFIGURATION
 from netra_migrate.tests.surveys import survey, uses
+from netra_migrate.tests.unit.scan.trees import SIDES, configuration, look, plant
 
 
 def paths(
@@ -99,7 +102,7 @@ def test_a_patched_module_is_no_shim() -> None:
 
 
 def test_tests_go_beside_what_they_test() -> None:
-    """With the last of what they import; by name where they import none; unchanged ones by both."""
+    """With the last of what they import; unchanged ones also by name; a name alone ties nothing together."""
     found = plan(
         survey(
             uses("app/a.py", "Ping"),
@@ -119,9 +122,24 @@ def test_tests_go_beside_what_they_test() -> None:
     assert [(each.paths, each.tests) for each in found.steps] == [
         (("app/a.py",), ()),
         (("app/b.py", "tests/test_a.py", "tests/test_b.py"), ("tests/test_a.py", "tests/test_b.py")),
-        (("app/c/__init__.py", "tests/test_c.py"), ("tests/test_c.py",)),
+        (("app/c/__init__.py",), ()),
+        (("tests/test_c.py",), ("tests/test_c.py",)),
         (("app/old.py",), ()),
     ]
+
+
+def test_what_tests_import_goes_before_them() -> None:
+    """Tools of the tests are no tests, wherever they stand."""
+    found = plan(
+        survey(
+            uses("tests/test_a.py", "Ping"),
+            uses("tests/tools.py", "Ping"),
+            imports={"tests.test_a": {"tests.tools"}},
+        ),
+        CONFIGURATION,
+    )
+    assert found.steps[0].paths == ("tests/tools.py", "tests/test_a.py")
+    assert found.steps[0].tests == ("tests/test_a.py",)
 
 
 def test_files_with_words_only_are_left_alone() -> None:
@@ -214,3 +232,12 @@ def test_the_plan_is_the_same_for_the_same_survey() -> None:
     imports = {"app.m0": {"app.m3", "app.m1"}, "app.m4": {"app.m0"}}
     turned = dict(reversed(list(imports.items())))
     assert paths(*references, imports=imports) == paths(*reversed(references), imports=turned)
+
+
+def test_files_below_a_second_source_root_keep_their_path(tmp_path: Path) -> None:
+    """A test that names no legacy symbol is known by imports alone; its name there must lead back to its file."""
+    use = "from app.old.talk import Start\n"
+    plant(tmp_path, SIDES | {"app/use.py": use, "tests/shop/test_use.py": "import app.use\n"})
+    settings = configuration(".", "tests")
+    made = plan(look(tmp_path, ".", "tests"), settings)
+    assert made.steps[0].paths == ("app/use.py", "tests/shop/test_use.py")

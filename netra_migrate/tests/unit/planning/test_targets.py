@@ -115,7 +115,7 @@ def test_symbols_that_nobody_uses_need_no_decision() -> None:
         CONFIGURATION,
     )
     assert made.open_questions == ()
-    assert Target(symbol="Start", decision=Decision.NONE, reason="nobody uses it") in made.targets
+    assert Target(symbol="Start", decision=Decision.NONE, reason="nobody uses it by name") in made.targets
 
 
 def test_a_star_also_brings_what_the_module_imports() -> None:
@@ -127,10 +127,12 @@ def test_a_star_also_brings_what_the_module_imports() -> None:
     }
 
 
-def test_a_star_uses_everything() -> None:
-    """All that the module holds is asked for."""
+def test_a_star_asks_for_what_has_a_namesake() -> None:
+    """The rest is not known to be used; a file that uses it is refused by its line, and no plan is held up."""
     made = plan(survey(uses("a.py", "*", form=Form.STAR)), CONFIGURATION)
-    assert [each.symbol for each in made.open_questions] == ["Start", "make"]
+    assert [each.symbol for each in made.open_questions] == ["Start"]
+    used = plan(survey(uses("a.py", "*", form=Form.STAR), uses("b.py", "make")), CONFIGURATION)
+    assert [each.symbol for each in used.open_questions] == ["Start", "make"]
 
 
 def test_patched_attributes_are_of_their_class() -> None:
@@ -142,6 +144,19 @@ def test_patched_attributes_are_of_their_class() -> None:
 def test_what_every_module_has_needs_no_decision() -> None:
     """`patch.dict("app.old.__dict__", …)` is about the module."""
     assert plan(survey(uses("a.py", "__dict__", form=Form.PATCH)), CONFIGURATION).open_questions == ()
+
+
+def test_a_base_that_wants_more_is_asked_for() -> None:
+    """A canonical base whose constructor wants what no legacy handler gives would be left without it."""
+    base = Symbol(name="BaseHandler", kind="class", line=1, constructor=("types",), required=("types",))
+    found = plan(
+        msgspec.structs.replace(survey(uses("a.py", "BaseMessageHandler")), canonical=(base,)),
+        CONFIGURATION,
+    )
+    assert [each.reason for each in found.open_questions] == [
+        "symbols.BaseMessageHandler: BaseHandler.__init__ wants types, which legacy handlers do not give; "
+        'say [symbols.BaseMessageHandler] decision = "renamed", to = "BaseHandler", add = { types = "…" }'
+    ]
 
 
 def test_rules_decide() -> None:
@@ -243,3 +258,17 @@ def test_candidates_by_words_and_types() -> None:
     ]
     found = candidates(named("StartAgentHandler", "start_agent"), others)
     assert [each.name for each in found] == ["AgentHandler", "StartAgentRequestHandler", "StartAgentHandlers"]
+
+
+def test_candidates_have_the_beginning_of_a_word_in_common() -> None:
+    """All pairs of two large modules could not be compared letter by letter."""
+    reset, preset, resets = (
+        Symbol(name=name, kind="class", line=1) for name in ("Reset", "Preset", "ResetsAll")
+    )
+    assert candidates(reset, [preset, resets]) == (resets,)
+
+
+def test_nobody_is_told_to_drop_a_star() -> None:
+    """No call names `*args`, so `drop` cannot."""
+    old = "class Start:\n    def __init__(self, hub, *rest, **more): ..."
+    assert 'drop = ["hub"] (nearest' in target("Start", old=old).reason

@@ -1,9 +1,11 @@
 import io
 
+import msgspec
 from rich.console import RenderableType
 
 from netra_migrate.report.findings import of_survey as findings_of
 from netra_migrate.report.tables import (
+    LINKS,
     ROWS,
     console,
     of_findings,
@@ -63,3 +65,11 @@ def test_a_survey_is_counted_by_form_and_by_file() -> None:
 def test_open_questions_name_the_table_to_write() -> None:
     """What to add to migration.toml stands in the first column."""
     assert "[symbols.MessageHandlerService]" in printed(of_plan(plan()))
+
+
+def test_a_long_cycle_is_shown_by_its_beginning() -> None:
+    """The first modules and the number of the others; a short one is shown whole."""
+    long = tuple(f"m{number}" for number in range(LINKS + 3))
+    text = printed(of_survey(msgspec.structs.replace(survey(), cycles=(long, ("app.a", "app.b")))))
+    assert f"m{LINKS - 1} and 3 more" in text
+    assert "app.a → app.b\n" in "\n".join(line.rstrip() for line in text.splitlines()) + "\n"

@@ -14,6 +14,9 @@ CONFIGURATION = Configuration(
         base="BaseMessageHandler",
         message_class="WebSocketMessage",
         socket_class="fastapi.WebSocket",
+        socket_fixture="a_socket",
+        socket_in_tests="FakeSocket()",
+        imports_in_tests=("app.testing.FakeSocket",),
         errors={"ValueError": "app.errors.InvalidMessage", "PermissionError": "app.errors.Forbidden"},
     ),
     adapter=Adapter(to_canonical="app.websocket_core.bridge.LegacyHandlerAdapter"),
@@ -66,8 +69,10 @@ DECISIONS = Decisions(
             f"{CANONICAL}.UserMessageHandler",
             f"{CANONICAL}.UserMessageHandler.handle_message",
             f"{CANONICAL}.AgentHandler",
+            f"{CANONICAL}.AgentHandler.handle_message",
             f"{CANONICAL}.logger",
             "app.websocket_core.factory.make_handler",
         }
     ),
+    gone={"UserMessageHandler": frozenset({"old_text", "_queue"})},
 )

@@ -113,22 +113,39 @@ def test_code_without_a_reference_comes_back_as_it_was(lines: list[str], newline
 
 
 @pytest.mark.parametrize(
-    ("content", "line"),
+    ("content", "line", "told"),
     [
-        (b"x = 1\nimport UserMessageHandler\n\xff\n", 3),
-        (b"# coding: nonsense\nUserMessageHandler\n", 1),
-        (b"UserMessageHandler\nx = \0\n", 2),
-        (b"UserMessageHandler\nx = (\n", 2),
-        (b"UserMessageHandler" + b"(" * 3000, 1),
+        (b"x = 1\nimport UserMessageHandler\n\xff\n", 3, "read: it is not utf-8: invalid start byte."),
+        (b"\xef\xbb\xbfUserMessageHandler\n\xff", 2, "read: it is not utf-8: invalid start byte."),
+        (
+            b"# coding: ascii\n\n\xffUserMessageHandler",
+            3,
+            "read: it is not ascii: ordinal not in range(128).",
+        ),
+        (
+            b"# coding: nonsense\nUserMessageHandler\n",
+            1,
+            "read: its encoding cannot be told: unknown encoding: nonsense.",
+        ),
+        (
+            b"# coding: utf-7\nUserMessageHandler +AGEAYg-\n",
+            1,
+            "read: it cannot be written back in utf-7 as it was.",
+        ),
+        (b"UserMessageHandler\nx = \0\n", 2, "read: it has a NUL byte in it."),
+        (b"UserMessageHandler\nx = (\n", 2, "parsed: parser error: error at 3:0: expected one of (, ), *, +"),
+        (b"UserMessageHandler" + b"(" * 3000, 1, "parsed: it is nested too deeply."),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_its_line(content: bytes, line: int) -> None:
+def test_what_cannot_be_read_is_refused_with_its_line(content: bytes, line: int, told: str) -> None:
     """Wrong bytes, an unknown encoding, a NUL and broken syntax."""
     result = _run(content)
 
     assert isinstance(result, Refused)
-    assert result.refusals[0].path == "app/user.py"
-    assert abs(result.refusals[0].line - line) <= 1
+    assert [(each.path, each.line, each.can_adapt) for each in result.refusals] == [
+        ("app/user.py", line, False)
+    ]
+    assert result.refusals[0].reason.startswith(f"the file cannot be {told}")
 
 
 def test_changes_say_what_was_done() -> None:

@@ -20,6 +20,9 @@ _CASES = [
     for block in file.read_text(encoding="utf-8").split("=== ")[1:]
 ]
 
+_KINDS = {"adapter", "call", "code", "constructor", "error", "import", "method", "patch", "return"}
+"""What a change is called in reports."""
+
 
 def _run(group: str, title: str, content: bytes) -> Rewritten | Refused:
     named = re.match(r"(module|package) ([\w.]+)", title)
@@ -44,9 +47,10 @@ def test_a_file_becomes_what_the_case_says_and_then_stays(group: str, title: str
         return
     assert result.content.decode() == after
     assert bool(result.changes) is (before != after)
+    assert {each.kind for each in result.changes} <= _KINDS
     assert _run(group, title, result.content) == Rewritten(content=result.content)
 
 
 def test_there_are_many_cases() -> None:
     """A broken reading of the files would pass in silence."""
-    assert len(_CASES) >= 80
+    assert len(_CASES) > 180

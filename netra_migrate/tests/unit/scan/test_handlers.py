@@ -249,6 +249,8 @@ def test_bases_of_the_configuration_and_of_dataclasses() -> None:
         ("def __init__(self):\n        super().__init__([MessageType.A, MessageType.B])", ("a", "b")),
         ("def __init__(self):\n        super().__init__('name of it')", ()),
         ("def __init__(self, types=('a',)):\n        super().__init__(types)", ("a",)),
+        ("def __init__(self, types=frozenset(('a',))):\n        super().__init__(types)", ("a",)),
+        ("def __init__(self, late=settings.flag('operators', 'late')):\n        pass", ()),
         ("def __init__(self):\n        self.supported_types = ['a']", ("a",)),
         ('def can_handle(self, t):\n        return t == "a" or t in ("b", Kind.STOP)', ("a", "b", "stop")),
         ("@property\n    def message_type(self):\n        return 'a'", ("a",)),

@@ -47,7 +47,15 @@ def test_all_kinds_of_names() -> None:
         Symbol(name="_private", kind="value", line=8),
         Symbol(name="_exported", kind="value", line=9),
         Symbol(name="make", kind="function", line=11, constructor=("supervisor", "db")),
-        Symbol(name="_Base", kind="class", line=12, constructor=("hub",)),
+        Symbol(
+            name="_Base",
+            kind="class",
+            line=12,
+            constructor=("hub",),
+            required=("hub",),
+            members=("__init__",),
+            closed=True,
+        ),
         Symbol(
             name="Start",
             kind="class",
@@ -55,12 +63,40 @@ def test_all_kinds_of_names() -> None:
             bases=("app.old._Base",),
             constructor=("hub",),
             message_types=("start_agent",),
+            required=("hub",),
+            members=("__init__", "get_message_type"),
+            closed=True,
         ),
         Symbol(
             name="Stop", kind="class", line=16, bases=("app.schemas.Message",), message_types=("stop_agent",)
         ),
         Symbol(name="fast", kind="value", line=20),
     )
+
+
+def test_what_instances_have() -> None:
+    """Methods, attributes of class and `self`, what bases here have; closed unless a base is from elsewhere."""
+    text = """
+    class Base:
+        types: list = []
+        def __init__(self, a, b=1, *, c, d=2):
+            self.a, self.b = a, b
+    class Own(Base, ABC):
+        name = "own"
+        def run(self): self.count: int = 0
+    class Far(Message): ...
+    class Open:
+        def __getattr__(self, name): ...
+    """
+    found = {each.name: each for each in read(text)}
+    assert found["Own"].members == ("__init__", "a", "b", "count", "name", "run", "types")
+    assert found["Own"].required == ("a", "c")
+    assert {name: each.closed for name, each in found.items()} == {
+        "Base": True,
+        "Own": True,
+        "Far": False,
+        "Open": False,
+    }
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,15 @@ def test_the_shortest_file_says_which_modules(tmp_path: Path) -> None:
 
 
 MISTAKES = {
+    GOOD + 'socket_fixture = "a socket"\n': (
+        "canonical.socket_fixture: 'a socket' is not a fixture's name; write the name alone."
+    ),
+    GOOD + 'socket_in_tests = "Fake("\n': (
+        "canonical.socket_in_tests: 'Fake(' is not an expression; write one, such as 'FakeSocket()'."
+    ),
+    GOOD + 'imports_in_tests = ["Fake"]\n': (
+        "canonical.imports_in_tests[0]: 'Fake' is not a dotted name; write 'app.testing.FakeSocket'."
+    ),
     '[legacy]\nmodul = "a"\n[canonical]\nmodule = "c"\n': "legacy.modul: there is no such key; did you mean 'module'?",
     '[legacy]\nmethod = "a"\n[canonical]\nmodule = "c"\n': "legacy.module: this key is missing; add it.",
     "[legacy]\nmodule = 1\n": "legacy.module: this must be a string, and is a whole number.",
