@@ -102,7 +102,8 @@ class Validation(_Section, frozen=True, kw_only=True):
             `{junit}` for a file that the command may write JUnit XML to.
         quick: an optional command that runs first, such as a type checker or one test file.
         timeout_s: of one run; after it the whole process group is ended and the step fails.
-        jobs: runs at once, where steps do not share files.
+        jobs: test files at once, where tests are independent: pytest-xdist, which must be installed where
+            the command runs. What depends on its neighbours differs between runs: see `baseline --times`.
         environment: added to the environment of the command.
     """
 

@@ -14,16 +14,16 @@ from netra_migrate.planning.plan import plan
 from netra_migrate.report.gathering import by_form
 from netra_migrate.report.tables import table
 from netra_migrate.sources.state import prepared
-from netra_migrate.validation import Baseline, Checker, Command, load, record, save
+from netra_migrate.validation import Baseline, Checker, Command, load, pytest_at, record, save
 
 _NAME: Final = "baseline.json"
 
 
 def commands(session: Session) -> tuple[Command, ...]:
-    """The quick command, if there is one, and the full one.
+    """The quick command, if there is one, and the full one, which alone is worth several jobs.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is none, or it cannot be split into jobs.
     """
     validation = session.configuration.validation
     wanted = [arguments for arguments in (validation.quick, validation.command) if arguments]
@@ -31,11 +31,16 @@ def commands(session: Session) -> tuple[Command, ...]:
         raise ConfigurationError(
             "validation.command: name the command that must not get redder, or apply with --no-validation."
         )
+    if validation.jobs > 1 and pytest_at(validation.command) is None:
+        raise ConfigurationError(
+            "validation.jobs: only pytest's tests are run side by side; set it to 1, and give your runner its own option."
+        )
     return tuple(
         Command(
             arguments=arguments,
             folder=session.root,
             timeout_s=validation.timeout_s,
+            jobs=validation.jobs if arguments == validation.command else 1,
             environment=validation.environment,
         )
         for arguments in wanted

@@ -313,6 +313,8 @@ def _validation(*, has_tests: bool) -> Iterator[str]:
     yield "# A quick one that runs first; {tests} are the test files beside a step."
     yield '# quick = ["python", "-m", "pytest", "-q", "{tests}"]'
     yield "timeout_s = 900"
+    yield "# Test files at once, where tests are independent and pytest-xdist is installed."
+    yield "# jobs = 2"
     yield ""
     yield "# Wraps a legacy handler as a canonical one, for symbols whose decision is adapt."
     yield "# [adapter]"

@@ -11,7 +11,7 @@ from netra_migrate.validation.baseline import (
     save,
 )
 from netra_migrate.validation.checking import Checker, together
-from netra_migrate.validation.command import Command, run
+from netra_migrate.validation.command import Command, pytest_at, run
 from netra_migrate.validation.process import born, clean_environment, kill_group, run_command
 from netra_migrate.validation.results import COMMAND, Case, Ending, Outcome, Result
 
@@ -32,6 +32,7 @@ __all__ = [
     "compare",
     "kill_group",
     "load",
+    "pytest_at",
     "record",
     "run",
     "run_command",

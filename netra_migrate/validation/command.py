@@ -34,16 +34,21 @@ _STARTERS = (
 _BROKEN_PYTEST = (3, 4)
 """Pytest's exit codes for an internal error and for wrong usage."""
 _INTERRUPTED = 2
+NO_XDIST = "validation.jobs needs pytest-xdist where the command runs: install it there, or set jobs to 1"
 _SIGNAL_EXIT = 128
 """Above it, an exit code is a shell's way to say that a signal ended the command."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """A command as configured, and where it runs. `environment` is added to the kit's own, cleaned."""
+    """A command as configured, and where it runs. `environment` is added to the kit's own, cleaned.
+
+    `jobs`: test files at once, by pytest-xdist of the command's own Python; for pytest only.
+    """
 
     arguments: tuple[str, ...]
     folder: Path
     timeout_s: float = 900
+    jobs: int = 1
     environment: Mapping[str, str] = {}
 
     @property
@@ -64,7 +69,7 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="netra-migrate-") as name:
         report = Path(name) / "junit.xml"
-        arguments = expanded(command.arguments, tests=tests, report=report)
+        arguments = expanded(command.arguments, tests=tests, report=report, jobs=command.jobs)
         try:
             ended = run_command(
                 arguments,
@@ -82,11 +87,12 @@ def run(
         )
 
 
-def expanded(arguments: Sequence[str], *, tests: Sequence[str], report: Path) -> list[str]:
+def expanded(arguments: Sequence[str], *, tests: Sequence[str], report: Path, jobs: int = 1) -> list[str]:
     """`arguments` with the placeholders filled, and pytest's own options added.
 
     Pytest writes its report and its cache outside the tree, goes on after a first failure (`-x` would
-    hide all that comes after a failure that is known), and after files that cannot be collected.
+    hide all that comes after a failure that is known), and after files that cannot be collected. With
+    several jobs the tests of one file stay together, in their order.
     """
     filled: list[str] = []
     for argument in arguments:
@@ -102,6 +108,8 @@ def expanded(arguments: Sequence[str], *, tests: Sequence[str], report: Path) ->
     # Last of all options, since the last of its kind holds; what follows `--` is no option.
     end = filled.index("--", at) if "--" in filled[at:] else len(filled)
     own = ["-o", f"cache_dir={report.with_name('cache')}", "--maxfail=0", "--continue-on-collection-errors"]
+    if jobs > 1:
+        own += [f"--numprocesses={jobs}", "--dist=loadfile"]
     if not any(str(report) in argument for argument in filled):
         own.append(f"--junitxml={report}")
     return [*filled[:end], *own, *filled[end:]]
@@ -131,6 +139,8 @@ def _read(ended: Ended, report: Path | None, *, pytest: bool, command: Command) 
     if ended.code < 0 or ended.code > _SIGNAL_EXIT:
         number = -ended.code if ended.code < 0 else ended.code - _SIGNAL_EXIT
         return _broken(result, Ending.KILLED, f"the command was ended by signal {number}")
+    if pytest and command.jobs > 1 and "unrecognized arguments: --numprocesses" in text:
+        return _broken(result, Ending.GARBAGE, NO_XDIST)
     if pytest and ended.code in _BROKEN_PYTEST:
         return _broken(result, Ending.GARBAGE, f"pytest itself failed with {ended.code}; its output says why")
     if report is None:

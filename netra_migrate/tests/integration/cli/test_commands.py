@@ -59,6 +59,15 @@ def test_a_wrong_key_is_named(tree: Path) -> None:
     assert (done.returncode, "legacy.modul" in done.stderr) == (2, True)
 
 
+def test_only_pytest_is_split_into_jobs(tree: Path) -> None:
+    """Another runner is told so before anything runs."""
+    place = tree / "migration.toml"
+    text = place.read_text(encoding="utf-8").partition("[validation]")[0]
+    place.write_text(f'{text}[validation]\ncommand = ["make", "test"]\njobs = 2\n', encoding="utf-8")
+    done = netra("baseline", folder=tree)
+    assert (done.returncode, "validation.jobs" in done.stderr) == (2, True)
+
+
 def test_init_writes_a_file_that_plan_takes_and_replaces_none(tree: Path) -> None:
     """The first command of all."""
     (tree / "migration.toml").unlink()

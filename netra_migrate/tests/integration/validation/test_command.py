@@ -9,7 +9,7 @@ import pytest
 
 from netra_migrate.domain.outcomes import MigrationError
 from netra_migrate.validation import COMMAND, Checker, Command, Ending, Result, record, run
-from netra_migrate.validation.command import expanded
+from netra_migrate.validation.command import NO_XDIST, expanded
 from netra_migrate.validation.process import OUTPUT_LIMIT
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:asyncio")
@@ -285,3 +285,19 @@ def test_a_run_that_is_interrupted_leaves_no_process(root: Path) -> None:
 
     with pytest.raises(ProcessLookupError):
         os.killpg(groups[0], signal.SIGCONT)
+
+
+def test_jobs_need_a_plugin_of_pytest_and_the_sentence_says_so(root: Path) -> None:
+    """Here it is not installed."""
+    result = run(Command(arguments=PYTEST, folder=root, jobs=2))
+    assert (result.ending, result.reason) == (Ending.GARBAGE, NO_XDIST)
+
+
+def test_jobs_keep_the_tests_of_a_file_together() -> None:
+    """Before what is no option, and only where there are several."""
+    filled = expanded(("pytest", "{tests}", "--", "x"), tests=("a.py",), report=Path("/r/junit.xml"), jobs=3)
+    assert filled[:2] == ["pytest", "a.py"]
+    assert filled[filled.index("--numprocesses=3") + 1] == "--dist=loadfile"
+    assert filled[-2:] == ["--", "x"]
+    alone = expanded(("pytest",), tests=(), report=Path("/r/junit.xml"))
+    assert not any("numprocesses" in each for each in alone)
