@@ -314,7 +314,7 @@ async def visits(application: Application, person: Person) -> None:
     limit = asyncio.Semaphore(TOGETHER)
 
     async def visit(number: int) -> None:
-        async with limit, application.connect(person) as tab:
+        async with limit, application.connect(person, all_come=True) as tab:
             await tab.ask("ping")
             await tab.ask("get_thread_history" if application.before else "list_threads", {})
             if number % 2:
