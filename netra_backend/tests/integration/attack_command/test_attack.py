@@ -112,7 +112,7 @@ def shared_lists(patch: pytest.MonkeyPatch, owners: list[Owner]) -> None:
 
     async def leaky(store: PostgresStore, asker: Owner, **named: Any) -> Any:
         last.append(asker)
-        await asyncio.sleep(0.05)  # long enough for the other's request to come, whatever else the machine does
+        await asyncio.sleep(0.05)  # the other's request comes meanwhile, whatever else the machine does
         return await real(store, last[-1], **named)
 
     patch.setattr(PostgresStore, "threads", leaky)
