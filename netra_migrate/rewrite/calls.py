@@ -14,9 +14,8 @@ from collections.abc import Callable
 
 import libcst as cst
 
-from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.classes import Roles, roles
-from netra_migrate.rewrite.code import literal
+from netra_migrate.rewrite.code import last_name, literal
 from netra_migrate.rewrite.context import Context
 from netra_migrate.rewrite.doubles import ASSERTED, TOLD, Told, take_doubles
 from netra_migrate.rewrite.lending import grant

@@ -10,8 +10,7 @@ import libcst as cst
 from libcst.metadata import Assignment
 
 from netra_migrate.configuration import Configuration
-from netra_migrate.rewrite.called import last_name
-from netra_migrate.rewrite.code import Code, dotted
+from netra_migrate.rewrite.code import Code, dotted, last_name
 from netra_migrate.rewrite.work import Work
 
 _WIDTH = 100

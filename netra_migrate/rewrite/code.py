@@ -256,6 +256,11 @@ def dotted(node: cst.CSTNode | None) -> str | None:
     return None
 
 
+def last_name(node: cst.CSTNode) -> str:
+    """The last part of a dotted name, whatever it is reached through; empty for what is no name."""
+    return (dotted(node) or "").rpartition(".")[2]
+
+
 def local_name(alias: cst.ImportAlias) -> str:
     """The name that an import binds; of `import a.b` that is `a`."""
     if alias.asname and isinstance(alias.asname.name, cst.Name):

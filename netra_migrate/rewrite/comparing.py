@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from netra_migrate.rewrite.called import last_name
-from netra_migrate.rewrite.code import literal
+from netra_migrate.rewrite.code import last_name, literal
 from netra_migrate.rewrite.work import Work
 
 _ASSERTS = frozenset(

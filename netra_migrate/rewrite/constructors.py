@@ -8,9 +8,8 @@ import libcst as cst
 import libcst.matchers as m
 
 from netra_migrate.domain.plan import Target
-from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.classes import method_of
-from netra_migrate.rewrite.code import dotted
+from netra_migrate.rewrite.code import dotted, last_name
 from netra_migrate.rewrite.receivers import Known, of_class
 from netra_migrate.rewrite.work import Work
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.classes import parameter_names
-from netra_migrate.rewrite.code import dotted, literal
+from netra_migrate.rewrite.code import dotted, last_name, literal
 from netra_migrate.rewrite.receivers import Known, migrating, of_class, receiver
 from netra_migrate.rewrite.work import Work
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from netra_migrate.rewrite.called import last_name
-from netra_migrate.rewrite.code import dotted, literal, local_name
+from netra_migrate.rewrite.code import dotted, last_name, literal, local_name
 from netra_migrate.rewrite.work import Item, Work
 
 _BY_NAME = frozenset({"object", "setattr", "delattr", "getattr", "hasattr"})

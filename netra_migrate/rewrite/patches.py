@@ -8,8 +8,7 @@ import re
 
 import libcst as cst
 
-from netra_migrate.rewrite.called import last_name
-from netra_migrate.rewrite.code import dotted, literal
+from netra_migrate.rewrite.code import dotted, last_name, literal
 from netra_migrate.rewrite.names import Place
 from netra_migrate.rewrite.work import Work
 

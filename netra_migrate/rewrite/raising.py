@@ -8,8 +8,7 @@ import builtins
 
 import libcst as cst
 
-from netra_migrate.rewrite.called import last_name
-from netra_migrate.rewrite.code import dotted
+from netra_migrate.rewrite.code import dotted, last_name
 from netra_migrate.rewrite.work import Work
 
 

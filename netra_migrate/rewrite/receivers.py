@@ -11,8 +11,7 @@ from typing import TypeAlias
 import libcst as cst
 import libcst.matchers as m
 
-from netra_migrate.rewrite.called import last_name
-from netra_migrate.rewrite.code import dotted, literal
+from netra_migrate.rewrite.code import dotted, last_name, literal
 from netra_migrate.rewrite.giving import aliased, answers, given
 from netra_migrate.rewrite.work import Work
 

@@ -16,9 +16,8 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from netra_migrate.rewrite.called import last_name
 from netra_migrate.rewrite.classes import roles
-from netra_migrate.rewrite.code import dotted, literal
+from netra_migrate.rewrite.code import dotted, last_name, literal
 from netra_migrate.rewrite.flow import falls_through
 from netra_migrate.rewrite.work import Work
 

@@ -121,10 +121,10 @@ class Application:
         return Person(email, password, token, time.monotonic() - began)
 
     @asynccontextmanager
-    async def connect(self, person: Person, *, all_come: bool = False) -> AsyncIterator[Tab]:
-        """A socket of that user, greeted; on it `all_come` says that every frame waited for comes, in every phase."""
+    async def connect(self, person: Person) -> AsyncIterator[Tab]:
+        """A socket of that user, greeted."""
         address = self.url.replace("http", "ws", 1) + "/ws"
-        patience_s = BEFORE_S if self.before and not all_come else AFTER_S
+        patience_s = BEFORE_S if self.before else AFTER_S
         # Without a limit of unread frames, which would hold up the close of a tab that hears what is not its own.
         options: dict[str, Any] = {"max_size": None, "max_queue": None}
         async with connect(address, additional_headers=person.bearer, **options) as socket:

@@ -30,7 +30,7 @@ class Flow:
 
 async def flow(application: Application, person: Person) -> Flow:
     """Ask twice and read the thread."""
-    async with application.connect(person, all_come=True) as tab:
+    async with application.connect(person) as tab:
         first = await ask(tab, "What is 12 * 3?")
         second = await ask(tab, "What is 100 - 1?", thread_id=first[0]["thread_id"])
         said = await history(tab, first[0]["thread_id"])

@@ -314,7 +314,7 @@ async def visits(application: Application, person: Person) -> None:
     limit = asyncio.Semaphore(TOGETHER)
 
     async def visit(number: int) -> None:
-        async with limit, application.connect(person, all_come=True) as tab:
+        async with limit, application.connect(person) as tab:
             await tab.ask("ping")
             if not application.before:
                 await tab.ask("list_threads", {})

@@ -40,7 +40,7 @@ def settings(settings: Settings) -> Settings:
         update={
             **room,
             **{f"user_{name}": value for name, value in room.items()},
-            "auth_timeout_s": 1.0,
+            "auth_timeout_s": 0.3,
             "drain_s": 0,
         }
     )
