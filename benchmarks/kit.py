@@ -72,12 +72,18 @@ async def _applied(tree: Path, began: float) -> list[Figure]:
     command = [*_module("kit_apply", tree.parent.parent), str(tree), str(JOBS)]
     seconds, output = await _timed(command)
     done = json.loads(output)
-    note = f"{done['files']} files in the plan, {done['steps']} steps written; its scan is cold"
+    note = f"{done['written']} steps written, {done['refused']} refused; its scan is cold"
     return [
         Figure(
             name="apply, rewriter included", value=seconds, unit="s", target=APPLY_S, load=began, note=note
         ),
-        Figure(name="its slowest step, own part", value=done["slowest"], unit="s", target=OWN_S, load=began),
+        Figure(
+            name="its slowest step, rewriting included",
+            value=done["slowest"],
+            unit="s",
+            target=OWN_S,
+            load=began,
+        ),
     ]
 
 
