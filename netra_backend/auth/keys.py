@@ -65,11 +65,12 @@ def load_signing_keys(path: Path | None, *, pem: str | None) -> SigningKeys:
 
 def thumbprint(key: Ed25519PublicKey) -> str:
     """The `kid` of a key: its RFC 7638 thumbprint (members in the order of RFC 8037, appendix A.3)."""
-    canonical = json.dumps(_jwk(key), separators=(",", ":"), sort_keys=True).encode()
+    canonical = json.dumps(_jwk(key), separators=(",", ":")).encode()
     return _base64url(hashlib.sha256(canonical).digest())
 
 
 def _jwk(key: Ed25519PublicKey) -> dict[str, str]:
+    """The public key with its members in the order that thumbprints need."""
     return {"crv": "Ed25519", "kty": "OKP", "x": _base64url(key.public_bytes_raw())}
 
 

@@ -50,10 +50,13 @@ class Recovery(NamedTuple):
 
     Attributes:
         alone: nothing else was broken meanwhile that could have delayed it.
+        third_try: of a run that may have lost two workers: such a run waits for a worker that holds no other
+            of its kind, on purpose (`claim_runs`).
     """
 
     seconds: float
     alone: bool
+    third_try: bool = False
 
 
 Runs = Mapping[tuple[Owner, str], Sequence[Moment]]
@@ -115,7 +118,8 @@ def worker_recoveries(runs: Runs, outages: Sequence[Outage]) -> list[Recovery]:
             why = next((each for each in suspects if _seconds(sign.wall, each.wall) > -LAST_SIGN_S), None)
             if why is not None and why.step.kind == "kill-worker" and why.wall < again.wall:
                 seconds = _seconds(why.wall, again.wall)
-                found.append(Recovery(seconds, _alone(why, seconds, suspects)))
+                third_try = again.type == "agent_started" and again.attempt > 2
+                found.append(Recovery(seconds, _alone(why, seconds, suspects), third_try))
     return found
 
 

@@ -48,17 +48,19 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Recoveries:
-    """Recoveries from kills: all of them, and those during which nothing else was broken."""
+    """Recoveries from kills: all of them, those that nothing held up, and third tries, which wait their turn."""
 
     all: Times
     alone: Times
+    third_tries: Times
 
     @classmethod
     def of(cls, found: Collection[Recovery]) -> "Recoveries":
         """The distributions."""
         return cls(
             Times.of([each.seconds for each in found]),
-            Times.of([each.seconds for each in found if each.alone]),
+            Times.of([each.seconds for each in found if each.alone and not each.third_try]),
+            Times.of([each.seconds for each in found if each.third_try]),
         )
 
 
@@ -246,7 +248,8 @@ def _rows(result: Report) -> list[tuple[str, str]]:
         ("unfinished", str(verdict.unfinished)),
         ("told to reload (resync)", str(verdict.resyncs)),
         ("worker killed, its runs go on", _times(result.worker_kill.alone, "runs")),
-        ("  other faults meanwhile included", _times(result.worker_kill.all, "runs")),
+        ("  third tries, which wait their turn", _times(result.worker_kill.third_tries, "runs")),
+        ("  these and other faults included", _times(result.worker_kill.all, "runs")),
         ("gateway killed, client is back", _times(result.gateway_kill.alone, "clients")),
         ("  other faults meanwhile included", _times(result.gateway_kill.all, "clients")),
         ("acceptance, faults included", _times(result.acceptance, "")),

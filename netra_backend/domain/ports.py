@@ -4,7 +4,7 @@ Every call that touches data takes an `Owner`; nothing here works across owners 
 which hands out runs and names their owners.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -150,7 +150,7 @@ class EventLog(Protocol):
         """Which life of the database this is."""
         ...
 
-    async def append(self, append: Append) -> Sequence[Event]:
+    def append(self, append: Append) -> Awaitable[Sequence[Event]]:
         """Number and store the drafts; with `ending`, also end the run and store its answer.
 
         Raises:

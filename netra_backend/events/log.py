@@ -4,7 +4,7 @@ A write carries its run's attempt; after another worker took the run over, or it
 is refused as a whole.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -51,9 +51,9 @@ class PostgresEventLog:
             raise Degraded
         return self._epoch
 
-    async def append(self, append: Append) -> Sequence[Event]:
+    def append(self, append: Append) -> Awaitable[Sequence[Event]]:
         """See the port."""
-        return await self._appends.submit(append)
+        return self._appends.put(append)
 
     async def restart(
         self, run: Run, reopen: Callable[[Sequence[Event]], Sequence[Draft]]

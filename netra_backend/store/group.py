@@ -47,13 +47,17 @@ class GroupCommit(Generic[Item, Result]):
         Raises:
             Busy: too many wait; the item is not committed.
         """
+        return await self.put(item)
+
+    def put(self, item: Item) -> asyncio.Future[Result]:
+        """Commit `item` soon; the outcome as a future. Raises as `submit` does."""
         if len(self._waiting) >= MAX_BATCH and (wait_s := self._wait_s()) > self._longest_wait_s:
             raise Busy(retry_after_ms=round(wait_s * 1000))
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush(), name="group-commit")
-        return await future
+        return future
 
     async def settle(self) -> None:
         """Wait until nothing is waiting any more."""

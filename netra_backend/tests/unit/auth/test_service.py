@@ -272,6 +272,21 @@ async def test_what_is_remembered_of_sessions_is_bounded(
     ]
 
 
+async def test_who_was_asked_about_again_is_not_the_oldest(
+    house: House, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session of a busy user is not forgotten for having been known for long."""
+    monkeypatch.setattr(service, "REMEMBERED", 2)
+    first, second, third = [await house.login() for _ in range(3)]
+    for principal in (first, second):
+        await house.auth.ended([principal])
+    clock.forward(service.FRESH_S)
+    for principal in (first, third, first):
+        await house.auth.ended([principal])
+    asked = [each[0] for each in house.users.asked]
+    assert asked == [first.session_id, second.session_id, first.session_id, third.session_id]
+
+
 async def test_a_socket_stays_while_nobody_can_be_asked_but_not_beyond_its_token(
     house: House, clock: FakeClock
 ) -> None:

@@ -265,6 +265,18 @@ async def test_what_is_no_token_is_refused(verifier: TokenVerifier, token: str) 
     assert len(token) < 4 or token[:12] not in str(refused.value)
 
 
+async def test_what_is_read_is_exactly_what_is_signed(
+    verifier: TokenVerifier, keys: SigningKeys, sign: Sign
+) -> None:
+    """Another part between claims and signature would be signed as well, and read by nobody; nor may one lack."""
+    header, claims, _ = sign().split(".")
+    parts = [f"{header}.{claims}.{'AAAA'[:length]}" for length in range(4)]
+    tokens = [f"{part}.{b64(keys.private.sign(part.encode()))}" for part in parts]
+    for token in (*tokens, f"{header}.{claims}"):
+        with pytest.raises(Unauthenticated, match=r"^The token is not a valid JWT\.$"):
+            await verifier.verify(token)
+
+
 async def test_a_token_over_16_kib_is_refused_before_it_is_read(verifier: TokenVerifier, sign: Sign) -> None:
     """Valid in everything but its size."""
     assert (await verifier.verify(sign(padding="x" * 10_000))).owner == OWNER

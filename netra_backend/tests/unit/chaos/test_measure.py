@@ -141,6 +141,23 @@ def test_a_recovery_is_alone_if_nothing_else_could_delay_it(other: Outage, alone
     assert [each.alone for each in worker_recoveries(moments([RETRIED]), outages)] == [alone]
 
 
+def test_a_third_try_is_told_apart() -> None:
+    """It may have waited for a worker without another such run; a run that is given up waits for nothing."""
+    died_twice = recorded(
+        (1.0, "agent_started", {"attempt": 2}),
+        (21.0, "agent_started", {"attempt": 3}),
+        (22.0, "agent_completed", {"status": "completed"}),
+    )
+    given_up = recorded(
+        (1.0, "agent_started", {"attempt": 3}), (18.0, "agent_completed", {"status": "failed"})
+    )
+    kills = [outage("kill-worker", 1.5)]
+    tried = [worker_recoveries(moments([each]), kills) for each in (died_twice, RETRIED, given_up)]
+    assert [[each.third_try for each in found] for found in tried] == [[True], [], [False]]
+    (second,) = worker_recoveries(moments([RETRIED]), [outage("kill-worker", 3.4)])
+    assert not second.third_try
+
+
 def test_percentiles_are_values_that_occurred() -> None:
     """The nearest rank; nothing of nothing."""
     values = [float(number) for number in range(1, 201)]
