@@ -1,5 +1,6 @@
 """Applies a plan step by step: rewrite, write, read again, validate, keep or take back. Dry unless asked."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -88,6 +89,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
             )
 
     def _step(self, held: Session, step: Step) -> StepResult:
+        started = time.perf_counter()
         made = {path: _made(held, path) for path in step.paths}
         prepared = prepare(step, tree=self.tree, tools=self.tools, seen=self.seen, made=made)
         if isinstance(prepared, Refused):
@@ -103,6 +105,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
                 old={path: prepared.old[path].content for path in prepared.altered},
                 new=prepared.new,
                 changes=sum(len(changes) for changes in prepared.changes.values()),
+                spent=time.perf_counter() - started,
             ),
             verify=lambda: self._verify(prepared.altered),
             check=self._check(step.tests, ()),

@@ -79,7 +79,7 @@ class Checking(_Record, frozen=True, kw_only=True, tag="checking"):
 
 
 class Done(_Record, frozen=True, kw_only=True, tag="done"):
-    """The action holds. Seconds: of the validation commands, and of everything else."""
+    """The action holds. Seconds: of the validation commands, and of everything else, from its rewriting on."""
 
     action: int
     checking_seconds: float = 0.0

@@ -60,7 +60,7 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
-    """Files to be changed together. `contents`: old and new bytes, each by path."""
+    """Files to be changed together. `old`, `new`: bytes, each by path. `spent`: seconds on making it, as rewriting."""
 
     kind: Kind
     number: int = 0
@@ -69,6 +69,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     new: Mapping[str, bytes]
     undoes: tuple[Undo, ...] = ()
     changes: int = 0
+    spent: float = 0.0
 
 
 @contextmanager
@@ -165,7 +166,7 @@ class Session:
             self.changing.carry_out(action.entries, action.new)
             written = True
             failure, comparison = self._look(action, number, verify, check)
-            own = time.perf_counter() - started - comparison.seconds
+            own = action.spent + time.perf_counter() - started - comparison.seconds
             if failure is None:
                 done = _done(number, comparison, own)
                 self.note(done)

@@ -32,7 +32,7 @@ class StepStatus(msgspec.Struct, frozen=True, kw_only=True):
         action: what `rollback` calls it; None before anything was touched.
         number: of the step in its plan; 0 for the removal and for rollbacks.
         began, ended: ISO 8601 in UTC; empty where it has not.
-        checking_seconds: of the validation; `own_seconds`: of everything else.
+        checking_seconds: of the validation; `own_seconds`: of everything else, from its rewriting on.
         commit: in git, where steps are committed.
     """
 

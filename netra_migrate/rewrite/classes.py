@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 
 import libcst as cst
-from libcst.metadata import Assignment
 
 from netra_migrate.configuration import Configuration
 from netra_migrate.rewrite.code import Code, dotted, last_name
+from netra_migrate.rewrite.scopes import Assignment
 from netra_migrate.rewrite.work import Work
 
 _WIDTH = 100
@@ -211,9 +211,9 @@ def _bind(work: Work, method: cst.FunctionDef, role: Roles) -> None:
     for name, parameter in own.items():
         called = parameter.name.value
         used = any(
-            work.edits.replaces(*code.span(access.node)) is None
+            work.edits.replaces(*code.span(use)) is None
             for each in assignments_of(code, method, called)
-            for access in each.references
+            for use in each.references
         )
         if name == role.payload and used:
             lines.append(f"{called} = {work.configuration.canonical.payload}")
@@ -234,7 +234,7 @@ def _bind(work: Work, method: cst.FunctionDef, role: Roles) -> None:
 def assignments_of(code: Code, method: cst.FunctionDef, name: str) -> list[Assignment]:
     """What gives a name of the method's own a value, its parameters among it."""
     scope = code.scope(method.body)
-    return [each for each in scope[name] if each.scope is scope and isinstance(each, Assignment)]
+    return [each for each in scope[name] if each.scope is scope]
 
 
 def _rename_locals(work: Work, method: cst.FunctionDef, role: Roles) -> None:
@@ -249,10 +249,10 @@ def _rename_locals(work: Work, method: cst.FunctionDef, role: Roles) -> None:
         if name in parameters:
             continue
         for outer in code.top[name]:
-            for access in outer.references:
-                if method in code.ancestors(access.node):
+            for use in outer.references:
+                if method in code.ancestors(use):
                     work.refuse(
-                        access.node,
+                        use,
                         f"`{name}` of the module would be hidden by the new parameter: rename it.",
                     )
         found = assignments_of(code, method, name)
@@ -265,7 +265,7 @@ def _rename_locals(work: Work, method: cst.FunctionDef, role: Roles) -> None:
         if new in code.bound or declared or not all(isinstance(each.node, cst.Name) for each in found):
             work.refuse(method, f"`{name}` is a variable here and would be a parameter: rename the variable.")
             continue
-        nodes = {each.node for each in found} | {access.node for each in found for access in each.references}
+        nodes = {each.node for each in found} | {use for each in found for use in each.references}
         for node in nodes:
             if isinstance(node, cst.Name):
                 work.replace(node, new, "method")

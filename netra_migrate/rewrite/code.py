@@ -5,30 +5,21 @@ Only answers questions; never changes anything.
 
 import bisect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeVar
 
 import libcst as cst
-from libcst.metadata import (
-    Assignment,
-    BaseAssignment,
-    BuiltinAssignment,
-    CodeRange,
-    GlobalScope,
-    ImportAssignment,
-    MetadataWrapper,
-    PositionProvider,
-    Scope,
-    ScopeProvider,
-)
 
+from netra_migrate.rewrite.binding import read
 from netra_migrate.rewrite.encoding import Source
+from netra_migrate.rewrite.lookups import Names
+from netra_migrate.rewrite.positions import LINE_END, Positions
+from netra_migrate.rewrite.scopes import Assignment, Scope
 from netra_migrate.rewrite.walking import collect
 
 Node = TypeVar("Node", bound=cst.CSTNode)
 _BLANKS = re.compile(r"[ \t\x0c]*")
-_LINE = re.compile(r"\r\n?|\n")
 
 
 class Code:
@@ -45,25 +36,21 @@ class Code:
         self.module = module
         self.package = module if path.endswith("__init__.py") else module.rpartition(".")[0]
         self.tree = cst.parse_module(self.text)
-        self._starts = [0, *(end.end() for end in _LINE.finditer(self.text))]
+        self._starts = [0, *(end.end() for end in LINE_END.finditer(self.text))]
         self._kinds, self.parents = collect(self.tree)
 
     @cached_property
-    def _wrapper(self) -> MetadataWrapper:
-        return MetadataWrapper(self.tree, unsafe_skip_copy=True)  # a fresh tree has no node twice
+    def _positions(self) -> Positions:
+        return Positions(self.tree, self.text, starts=self._starts, parents=self.parents)
 
     @cached_property
-    def _positions(self) -> Mapping[cst.CSTNode, CodeRange]:
-        return self._wrapper.resolve(PositionProvider)
-
-    @cached_property
-    def _scopes(self) -> Mapping[cst.CSTNode, Scope | None]:
-        return self._wrapper.resolve(ScopeProvider)
+    def _names(self) -> Names:
+        return read(self.tree)
 
     @property
     def faithful(self) -> bool:
         """Whether LibCST's view of the file is the file."""
-        return self.tree.code == self.text
+        return self._positions.faithful
 
     def all(self, kind: type[Node]) -> list[Node]:
         """All nodes of a type, in their order."""
@@ -73,9 +60,7 @@ class Code:
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Start and end, as offsets; without blanks, comments and brackets around."""
-        at = self._positions[node]
-        start, end = at.start, at.end
-        return self._starts[start.line - 1] + start.column, self._starts[end.line - 1] + end.column
+        return self._positions.span(node)
 
     def source(self, node: cst.CSTNode) -> str:
         """The text of a node."""
@@ -84,7 +69,7 @@ class Code:
 
     def line(self, node: cst.CSTNode) -> int:
         """The line that a node starts on, from 1."""
-        return int(self._positions[node].start.line)
+        return self._positions.line(node)
 
     def line_at(self, offset: int) -> int:
         """The line of an offset, from 1."""
@@ -146,34 +131,30 @@ class Code:
 
     def scope(self, node: cst.CSTNode) -> Scope:
         """Where the names of a node are looked up."""
-        for holder in (node, *self.ancestors(node)):
-            scope = self._scopes.get(holder)
-            if scope is not None:
-                return scope
-        return self.top
+        places, holder = self._names.places, node
+        while holder not in places and holder in self.parents:
+            holder = self.parents[holder]
+        return places.get(holder, self.top)
 
-    @cached_property
+    @property
     def scopes(self) -> tuple[Scope, ...]:
         """All scopes of the file."""
-        return tuple({scope: None for scope in self._scopes.values() if scope is not None})
+        return self._names.scopes
 
-    @cached_property
+    @property
     def top(self) -> Scope:
         """The module's own scope."""
-        for scope in self.scopes:
-            if isinstance(scope, GlobalScope):
-                return scope
-        return GlobalScope()
+        return self._names.top
+
+    @property
+    def free(self) -> frozenset[str]:
+        """Names that are used without any meaning: what a star import may bring."""
+        return self._names.free
 
     @cached_property
     def bound(self) -> frozenset[str]:
         """Every name that is given a meaning anywhere in the file."""
-        return frozenset(
-            each.name
-            for scope in self.scopes
-            for each in scope.assignments
-            if not isinstance(each, BuiltinAssignment)
-        )
+        return frozenset(name for scope in self.scopes for name in scope.bound)
 
     def absolute(self, statement: cst.ImportFrom) -> str | None:
         """The module that a `from` names; None when it climbs out of the tree."""
@@ -205,10 +186,8 @@ class Code:
             yield (current := waiting.pop())
             waiting += [each for each in current.children if each in self.parents]
 
-    def imported(self, assignment: BaseAssignment) -> str | None:
+    def imported(self, assignment: Assignment) -> str | None:
         """What a name bound by an import stands for, absolute."""
-        if not isinstance(assignment, ImportAssignment):
-            return None
         node = assignment.node
         if isinstance(node, cst.ImportFrom):
             base = self.absolute(node)
@@ -216,7 +195,9 @@ class Code:
                 if local_name(alias) == assignment.name and base is not None:
                     return f"{base}.{dotted(alias.name)}"
             return None
-        for alias in node.names if isinstance(node, cst.Import) else ():
+        if not isinstance(node, cst.Import):
+            return None
+        for alias in node.names:
             if alias.asname and local_name(alias) == assignment.name:
                 return dotted(alias.name)
         return assignment.name  # `import a.b` binds `a`, which is `a`
@@ -230,11 +211,9 @@ class Code:
         found = set()
         for assignment in self.scope(node)[head]:
             meant = self.imported(assignment)
-            if isinstance(assignment, BuiltinAssignment):
+            if assignment.node is None:
                 meant = f"builtins.{head}"
-            elif isinstance(assignment, Assignment) and isinstance(
-                assignment.node, cst.ClassDef | cst.FunctionDef
-            ):
+            elif isinstance(assignment.node, cst.ClassDef | cst.FunctionDef):
                 meant = f"{self.module}.{head}" if assignment.scope is self.top else f"<local>.{head}"
             if meant:
                 found.add(meant + dot + rest)

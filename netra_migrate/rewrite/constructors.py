@@ -260,9 +260,9 @@ def _passed_on(work: Work) -> None:
             continue
         bound = item.alias.asname.name if item.alias.asname else item.alias.name
         for assignment in work.code.scope(item.statement)[dotted(bound) or ""]:
-            if getattr(assignment, "node", None) is item.statement:
-                for access in assignment.references:
-                    _value(work, access.node, target)
+            if assignment.node is item.statement:
+                for use in assignment.references:
+                    _value(work, use, target)
 
 
 def _value(work: Work, node: cst.CSTNode, target: Target) -> None:

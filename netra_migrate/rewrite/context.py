@@ -56,12 +56,12 @@ class Context:
             each.name
             for function in self.functions
             for each in self.code.scope(function.body).assignments
-            if not isinstance(getattr(each, "node", None), cst.Param)
+            if not isinstance(each.node, cst.Param)
         ]
 
     def _bound_in_function(self, name: str) -> bool:
         return any(
-            each.scope is not self.code.top and type(each).__name__ == "Assignment"
+            each.scope is not self.code.top and not each.is_builtin and not each.is_import
             for each in self.code.scope(self.call)[name]
         )
 
@@ -101,7 +101,7 @@ class Context:
         if not isinstance(payload, cst.Name) or depth == 0:
             return None
         given = [each for each in self.code.scope(payload)[payload.value] if each.scope is not self.code.top]
-        target = getattr(given[0], "node", None) if len(given) == 1 else None
+        target = given[0].node if len(given) == 1 else None
         if isinstance(target, cst.Param):
             return self._message_beside(target)
         parent = self.code.parents.get(target) if target is not None else None

@@ -78,7 +78,7 @@ def _parameters(work: Work, value: cst.BaseExpression) -> Iterator[tuple[str, ..
             yield tuple(each.name.value for each in value.params.params)
     elif isinstance(value, cst.Name):
         for assignment in work.code.scope(value)[value.value]:
-            node = getattr(assignment, "node", None)
+            node = assignment.node
             if isinstance(node, cst.FunctionDef) and not isinstance(node.params.star_arg, cst.Param):
                 yield parameter_names(node)
 
@@ -138,8 +138,8 @@ def _names(work: Work, call: cst.Call) -> Iterator[cst.CSTNode]:
 def _defined(work: Work, name: cst.Name) -> Iterator[cst.CSTNode]:
     """Where a name gets its value."""
     for assignment in work.code.scope(name)[name.value]:
-        if isinstance(node := getattr(assignment, "node", None), cst.Name):
-            yield node
+        if isinstance(assignment.node, cst.Name):
+            yield assignment.node
 
 
 def _parameter(work: Work, decorator: cst.Decorator, call: cst.Call) -> cst.Param | None:
@@ -169,9 +169,9 @@ def _told(work: Work, name: cst.CSTNode, kind: Known) -> Iterator[Told]:
         return
     for scope in work.code.scopes:
         for assignment in scope.assignments:
-            if getattr(assignment, "node", None) in (name, plain):
-                for access in assignment.references:
-                    yield from _use(work, access.node, kind)
+            if assignment.node in (name, plain):
+                for use in assignment.references:
+                    yield from _use(work, use, kind)
 
 
 def _use(work: Work, node: cst.CSTNode, kind: Known) -> Iterator[Told]:

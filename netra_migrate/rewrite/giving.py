@@ -25,7 +25,7 @@ def given(work: Work, node: cst.Name | cst.Attribute) -> list[Given]:
         return [
             given
             for assignment in code.scope(node)[node.value]
-            if (target := getattr(assignment, "node", None)) is not None
+            if (target := assignment.node) is not None
             for given in _by_target(work, target)
         ]
     found: list[Given] = []
@@ -136,7 +136,7 @@ def answers(work: Work, function: cst.FunctionDef) -> list[cst.BaseExpression]:
 def aliased(work: Work, node: cst.Name) -> cst.BaseExpression | None:
     """What a name of the module stands for when it is given a value once: `Alias = Union[A, B]`."""
     for assignment in work.code.top[node.value]:
-        target = work.code.parents.get(getattr(assignment, "node", node))
+        target = work.code.parents.get(assignment.node or node)
         statement = work.code.parents.get(target) if isinstance(target, cst.AssignTarget) else target
         if isinstance(statement, cst.Assign | cst.AnnAssign | cst.TypeAlias):
             return statement.value

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable
 
 import libcst as cst
-from libcst.metadata import BaseAssignment, Scope
 
 from netra_migrate.domain.plan import Target
 from netra_migrate.rewrite.code import Code, dotted, literal, local_name
 from netra_migrate.rewrite.modules import take_module
+from netra_migrate.rewrite.scopes import Assignment, Scope
 from netra_migrate.rewrite.work import Item, Work
 
 
@@ -60,17 +60,13 @@ def _symbol(work: Work, statement: cst.ImportFrom, alias: cst.ImportAlias, symbo
     item.to = target.to
     code = work.code
     scope = code.scope(statement)
-    others = [
-        each
-        for each in scope[item.local]
-        if each.scope is scope and getattr(each, "node", None) is not statement
-    ]
+    others = [each for each in scope[item.local] if each.scope is scope and each.node is not statement]
     if _from_both_sides(work, item, target, others):
         return
     new = target.to.rpartition(".")[2]
     if target.to == f"{code.module}.{new}":  # the canonical module itself took it from the legacy one
         item.dropped = True
-        if all(getattr(each, "node", None) is statement for each in code.top[new]):
+        if all(each.node is statement for each in code.top[new]):
             work.refuse(alias, f"`{new}` is to come from this very module, which does not define it.")
         definition = code.classes.get(new)
         if definition and any(
@@ -87,11 +83,11 @@ def _symbol(work: Work, statement: cst.ImportFrom, alias: cst.ImportAlias, symbo
         item.local = new
 
 
-def _from_both_sides(work: Work, item: Item, target: Target, others: Iterable[BaseAssignment]) -> bool:
+def _from_both_sides(work: Work, item: Item, target: Target, others: Iterable[Assignment]) -> bool:
     """Refuse a name that two modules give in one place, when what it means would change."""
     for other in others:
         meant = work.code.imported(other)
-        node = getattr(other, "node", None)
+        node = other.node
         if meant is None or node is None or _exclusive(work.code, item.statement, node):
             continue
         place = work.names.place(meant)
@@ -118,7 +114,7 @@ def _exclusive(code: Code, one: cst.CSTNode, other: cst.CSTNode) -> bool:
     return isinstance(shared, cst.If | cst.Try | cst.TryStar)
 
 
-def _free(work: Work, scope: Scope, item: Item, others: list[BaseAssignment], new: str) -> bool:
+def _free(work: Work, scope: Scope, item: Item, others: list[Assignment], new: str) -> bool:
     """Whether all uses of a name can be given another name."""
     code = work.code
     if scope is code.top and work.names.hands_on(code.module, item.local):
@@ -145,10 +141,9 @@ def rename(work: Work, scope: Scope, old: str, new: str, statement: cst.CSTNode)
     if old == new:
         return
     for assignment in scope[old]:
-        if getattr(assignment, "node", None) is not statement:
+        if assignment.node is not statement:
             continue
-        for access in assignment.references:
-            node = access.node
+        for node in assignment.references:
             if isinstance(node, cst.Name):
                 work.replace(node, new, "import")
             elif isinstance(node, cst.SimpleString | cst.ConcatenatedString):
@@ -162,11 +157,21 @@ def exported(code: Code) -> dict[str, list[cst.SimpleString]]:
     found: dict[str, list[cst.SimpleString]] = {}
     for string in code.all(cst.SimpleString):
         statement = code.within(string, cst.Assign, cst.AugAssign, cst.AnnAssign, cst.Expr)
-        if statement is None or code.function(string) is not None:
-            continue
-        if re.match(r"__all__\b(?!\[)", code.source(statement)):
+        if statement is not None and code.function(string) is None and _gives_all(statement):
             found.setdefault(literal(string) or "", []).append(string)
     return found
+
+
+def _gives_all(statement: cst.CSTNode) -> bool:
+    """Whether a statement sets `__all__`, adds to it, or calls a method of it."""
+    match statement:
+        case cst.Assign(targets=targets):
+            return any(dotted(each.target) == "__all__" for each in targets)
+        case cst.AugAssign(target=target) | cst.AnnAssign(target=target):
+            return dotted(target) == "__all__"
+        case cst.Expr(value=cst.Call(func=cst.Attribute(value=owner))):
+            return dotted(owner) == "__all__"
+    return False
 
 
 def _rename_in_all(work: Work, old: str, new: str) -> None:
@@ -185,21 +190,17 @@ def _star(work: Work, statement: cst.ImportFrom, module: str) -> None:
         work.refuse(statement, "there are several star imports: name what is taken from the legacy module.")
         return
     handed = names.modules[module]
-    free = {
-        access.node.value
-        for scope in code.scopes
-        for access in scope.accesses
-        if isinstance(access.node, cst.Name) and not access.referents
-    }
     strange = sorted(
-        name for name in free - set(handed) if not re.fullmatch(r"__\w+__|reveal_type|WindowsError", name)
+        name
+        for name in code.free - set(handed)
+        if not re.fullmatch(r"__\w+__|reveal_type|WindowsError", name)
     )
     # All names of the legacy module are known; a shim may hand on others as well.
     if strange and module != work.configuration.legacy.module:
         work.refuse(statement, f"`{strange[0]}` may come from the star import: name it in an import.")
         return
     known = names.modules.get(code.module, {})
-    used = sorted(name for name in handed if name in free or name in known or name in exported(code))
+    used = sorted(name for name in handed if name in code.free or name in known or name in exported(code))
     for name in used:
         obstacle = names.obstacle(handed[name]) or (
             f"`{name}` is to be adapted: import it by its name first."

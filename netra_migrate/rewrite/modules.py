@@ -70,12 +70,12 @@ def _uses(
     others: list[cst.CSTNode] = []
     stays = False
     nodes = {
-        access.node
+        use
         for assignment in code.scope(statement)[
             called if called in _names(work, statement) else local_name(alias)
         ]
-        if getattr(assignment, "node", None) is statement
-        for access in assignment.references
+        if assignment.node is statement
+        for use in assignment.references
     }
     for node in sorted(nodes, key=code.span):
         use = _use(work, node, called, module)
@@ -90,7 +90,7 @@ def _uses(
 
 def _names(work: Work, statement: cst.CSTNode) -> set[str]:
     scope = work.code.scope(statement)
-    return {each.name for each in scope.assignments if getattr(each, "node", None) is statement}
+    return {each.name for each in scope.assignments if each.node is statement}
 
 
 def _use(work: Work, node: cst.CSTNode, called: str, module: str) -> _Use | str | None:
@@ -217,8 +217,7 @@ def _parent_needed(work: Work, statement: cst.Import, alias: cst.ImportAlias, pa
         return False
     shallowest = ".".join(module.split(".")[:2]) + "."
     for assignment in code.scope(statement)[head]:
-        for access in assignment.references:
-            whole = access.node
+        for whole in assignment.references:
             while isinstance(outer := code.parents.get(whole), cst.Attribute) and outer.value is whole:
                 whole = outer
             used = (dotted(whole) or "") + "."

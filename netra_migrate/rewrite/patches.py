@@ -104,13 +104,13 @@ def _unsure(work: Work, string: cst.SimpleString) -> cst.CSTNode | None:
     target = parent.targets[0].target if isinstance(parent, cst.Assign) and len(parent.targets) == 1 else None
     if not isinstance(target, cst.Name):
         return None if _is_sure(work, call) else call
-    accesses = [
-        access.node
+    uses = [
+        use
         for assignment in code.scope(target)[target.value]
-        if getattr(assignment, "node", None) is target
-        for access in assignment.references
+        if assignment.node is target
+        for use in assignment.references
     ]
-    return next((each for each in accesses if not _is_sure(work, each)), None)
+    return next((each for each in uses if not _is_sure(work, each)), None)
 
 
 def _is_sure(work: Work, module: cst.CSTNode) -> bool:

@@ -34,10 +34,10 @@ def drop_unused(work: Work) -> None:
 def _all_gone(work: Work, statement: cst.CSTNode, name: str) -> bool:
     code = work.code
     nodes = [
-        access.node
+        use
         for assignment in code.scope(statement)[name]
-        if getattr(assignment, "node", None) is statement
-        for access in assignment.references
+        if assignment.node is statement
+        for use in assignment.references
     ]
     for node in nodes:
         edit = work.edits.replaces(*code.span(node))

@@ -147,7 +147,7 @@ class Work:
 
     def _imported(self, name: str, *, annotation: bool) -> str | None:
         for assignment in self.code.top.assignments:
-            node = getattr(assignment, "node", None)
+            node = assignment.node
             if isinstance(node, cst.ImportFrom) and self.code.imported(assignment) == name:
                 alone = len(self.code.top[assignment.name]) == 1
                 if alone and self._at_top(node, annotation=annotation):

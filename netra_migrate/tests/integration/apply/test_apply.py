@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -111,6 +112,23 @@ def test_a_step_that_makes_it_worse_is_put_back(root: Path, keep_going: bool, st
     assert snapshot(root) == after(before, good)
     assert (applied.exit, applied.steps[1].new_failures) == (Exit.ROLLED_BACK, ("t::one",))
     assert applied.steps[1].checking_seconds == 1.5
+
+
+def test_the_time_of_rewriting_is_the_steps_own(root: Path) -> None:
+    """So that the journal says what a file costs; the validation's is counted by itself."""
+    spent: dict[str, float] = {}
+
+    def slow(content: bytes, path: str) -> Rewritten | Refused:
+        started = time.perf_counter()
+        sum(range(2_000_000))
+        spent[path] = time.perf_counter() - started
+        return rewrite(content, path)
+
+    apply(STEPS, tree=tree_at(root), tools=Tools(rewrite=slow), options=WRITE)
+
+    own = {step.paths: step.own_seconds for step in history(tree_at(root))}
+    assert own.keys() == {step.paths for step in STEPS}
+    assert all(seconds >= sum(spent[path] for path in paths) for paths, seconds in own.items())
 
 
 def test_a_refused_file_is_listed_and_its_step_skipped(root: Path) -> None:
