@@ -30,10 +30,13 @@ def check_keys(text: str) -> None:
     Raises:
         BadMessage: with the key in its text.
     """
-    json.loads(text, object_pairs_hook=_unique)
+    _read(text)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> None:
     keys = {key for key, _ in pairs}
     if len(keys) < len(pairs):
         raise BadMessage("An object names a key twice.", path="$")
+
+
+_read = json.JSONDecoder(object_pairs_hook=_unique).decode

@@ -169,7 +169,11 @@ class Writer:
 
     def _wake(self) -> None:
         if self._soon is None and self._task is None:
-            self._soon = asyncio.get_running_loop().call_soon(self._flush)
+            self._soon = asyncio.get_running_loop().call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        """An answer and the events of what it answers are put in two turns of the loop: one write for both."""
+        self._soon = asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush_now(self) -> None:
         if self._soon is not None:
