@@ -15,7 +15,7 @@ from netra_migrate.commands.running import Ended, Session, remember
 from netra_migrate.commands.scanning import shown_progress, surveyed
 from netra_migrate.commands.validating import checker
 from netra_migrate.domain.outcomes import ConfigurationError, Exit, TreeError
-from netra_migrate.domain.plan import Plan, Step
+from netra_migrate.domain.plan import Plan, Step, Target
 from netra_migrate.domain.references import Form, Reference, Side
 from netra_migrate.domain.rewriting import Refusal, Refused, Rewritten
 from netra_migrate.domain.survey import Survey
@@ -64,9 +64,9 @@ def migrated(session: Session, wanted: Wanted, check: Checks | None = None) -> A
     survey = surveyed(session, jobs=wanted.jobs)
     made = plan(survey, session.configuration)
     remember(session, "plan", made)
-    _refuse_open(made)
     legacy = None if session.configuration.legacy.keep else estate(survey, session.configuration).legacy
     steps = [step for step in made.steps if step.paths != (legacy,) and _is_wanted(step, wanted.only)]
+    _refuse_open(_asked(made, steps) if wanted.only else made.open_questions)
     with shown_progress("Applying" if wanted.options.write else "Rewriting") as tell:
         outcome = room.apply(
             steps,
@@ -80,12 +80,16 @@ def migrated(session: Session, wanted: Wanted, check: Checks | None = None) -> A
     return outcome
 
 
-def _refuse_open(made: Plan) -> None:
-    if made.open_questions:
-        lines = "\n".join(f"  {each.reason}" for each in made.open_questions)
-        raise ConfigurationError(
-            f"{len(made.open_questions)} symbols are undecided in migration.toml:\n{lines}"
-        )
+def _asked(made: Plan, steps: Sequence[Step]) -> list[Target]:
+    """The open questions that concern these steps; with a star, nobody knows which do not."""
+    used = {symbol for step in steps for symbol in step.symbols}
+    return [each for each in made.open_questions if each.symbol in used or "*" in used]
+
+
+def _refuse_open(questions: Sequence[Target]) -> None:
+    if questions:
+        lines = "\n".join(f"  {each.reason}" for each in questions)
+        raise ConfigurationError(f"Not yet decided in migration.toml ({len(questions)}):\n{lines}")
 
 
 def _is_wanted(step: Step, only: Collection[str]) -> bool:

@@ -7,6 +7,17 @@ import pytest
 
 from netra_migrate.tests.integration.cli.chat_tree import bytes_of, netra, planted
 
+NO_START = """\
+class BaseHandler:
+    async def handle_message(self, user_id, websocket, message) -> bool: ...
+
+
+class Message: ...
+
+
+LIMIT = 10
+"""
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
@@ -109,6 +120,17 @@ def test_the_whole_way(tree: Path) -> None:
 
     assert netra("rollback", "--all", folder=tree).returncode == 0
     assert bytes_of(tree) == before
+
+
+def test_a_question_stops_the_files_that_it_is_about(tmp_path: Path) -> None:
+    """Whoever begins with a file that it does not concern need not answer it first."""
+    tree = planted(tmp_path, app__new=NO_START)
+    for arguments in ((), ("app/register.py",)):
+        stopped = netra("apply", "--write", "--no-validation", *arguments, folder=tree)
+        assert (stopped.returncode, "StartHandler" in stopped.stderr) == (2, True)
+    done = netra("apply", "--write", "--no-validation", "app/limits.py", folder=tree)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tree / "app/limits.py").read_text().startswith("from app.new import LIMIT\n")
 
 
 def test_a_step_that_breaks_something_is_put_back_with_exit_3(tmp_path: Path) -> None:
