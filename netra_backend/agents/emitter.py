@@ -58,6 +58,7 @@ class Emitter:
         self._produced: list[float] = []
         self._ending: Ending | None = None
         self._writing = False
+        self._again: asyncio.Task[None] | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._failure: BaseException | None = None
         self._stored = 0
@@ -198,38 +199,45 @@ class Emitter:
         try:
             events = writing.result()
         except (Busy, Degraded) as error:
-            again = asyncio.create_task(self._append_again(append, error), name="run-writer")
-            again.add_done_callback(partial(self._written, append, times))
+            self._again = asyncio.create_task(self._write_again(append, times, error), name="run-writer")
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - raised to the run at its next step
-            self._failure = error
-            self._ended()
+            self._ended(error)
         else:
-            self._stored += len(append.drafts)
-            if events:
-                self._trace.produced(self._run.owner, events[0].seq, times)
-            self._write()
+            self._go_on(append, times, events)
 
-    def _ended(self) -> None:
-        """Nothing is being written; those who waited for that go on."""
-        self._writing = False
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    async def _append_again(self, append: Append, error: Busy | Degraded) -> Sequence[Event]:
-        """The events as stored; none if that is known, but not with which numbers."""
+    async def _write_again(self, append: Append, times: list[float], error: Busy | Degraded) -> None:
         doubtful = False
         while True:
             doubtful = doubtful or isinstance(error, Degraded)
             log.warning("log_away", run_id=self._run.id)
             await asyncio.sleep(RETRY_S)
             try:
-                if doubtful and await self._committed_after_all(len(append.drafts)):
-                    return ()
-                return await self._log.append(append)
+                known = doubtful and await self._committed_after_all(len(append.drafts))
+                events = () if known else await self._log.append(append)
             except (Busy, Degraded) as again:
                 error = again
+            except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001 - as above
+                self._ended(failure)
+                return
+            else:
+                self._go_on(append, times, events)
+                return
+
+    def _go_on(self, append: Append, times: list[float], events: Sequence[Event]) -> None:
+        """`events` as they are stored; none if they are, but not known with which numbers."""
+        self._stored += len(append.drafts)
+        if events:
+            self._trace.produced(self._run.owner, events[0].seq, times)
+        self._write()
+
+    def _ended(self, failure: BaseException | None = None) -> None:
+        """Nothing is being written; those who waited for that go on."""
+        self._failure = failure
+        self._writing = False
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def _committed_after_all(self, count: int) -> bool:
         """Whether a write whose answer was lost had been committed: then it must not be repeated."""

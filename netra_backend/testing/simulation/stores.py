@@ -1,5 +1,6 @@
 """The ports of one process on the simulated stores: the memory adapters, called as another machine would be."""
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from netra_backend.domain.events import Append, Draft, Event
@@ -97,15 +98,29 @@ class DistantLog:
     def __init__(self, log: MemoryEventLog, link: Link) -> None:
         self._log = log
         self._call = link.call
+        self._asking: set[asyncio.Task[None]] = set()
 
     @property
     def epoch(self) -> str:
         """See the port."""
         return self._log.epoch
 
-    async def append(self, append: Append) -> Sequence[Event]:
-        """See the port."""
-        return await self._call(lambda: self._log.append(append))
+    def append(self, append: Append) -> asyncio.Future[Sequence[Event]]:
+        """See the port. A future, as the real one gives: its failure is for who asked, and no accident of a task."""
+        answer: asyncio.Future[Sequence[Event]] = asyncio.get_running_loop().create_future()
+
+        async def ask() -> None:
+            try:
+                events = await self._call(lambda: self._log.append(append))
+            except Exception as error:  # noqa: BLE001 - handed on
+                answer.set_exception(error)
+            else:
+                answer.set_result(events)
+
+        task = asyncio.create_task(ask(), name="append")
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        return answer
 
     async def restart(
         self, run: Run, reopen: Callable[[Sequence[Event]], Sequence[Draft]]

@@ -113,7 +113,7 @@ PLANTED: dict[str, tuple[str, Parts, Callable[[pytest.MonkeyPatch], None] | None
 }
 """By what is taken out: how the complaint about it begins, and how it is planted."""
 
-ENOUGH = 200
+ENOUGH = 1000
 """Schedules within which each planted defect must be found; the page names the real counts."""
 
 

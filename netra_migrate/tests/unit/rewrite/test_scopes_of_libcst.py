@@ -142,4 +142,4 @@ def test_names_mean_what_libcst_says() -> None:
     print(f"{len(files)} files, {uses} uses, {differing} of them otherwise")  # noqa: T201 - the figures
     assert strange == {}
     assert uses > 5_000
-    assert differing < uses / 1_000
+    assert differing < uses / 200  # 0.04 % of the whole library, more where files are chosen for it
