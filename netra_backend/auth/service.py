@@ -149,7 +149,7 @@ class Auth:
             Degraded: the database cannot be asked.
         """
         principal = await self._verifier.verify(token)
-        if await self.ended([principal]):
+        if principal.session_id is not None and not await self._stands(principal.session_id, principal.owner):
             raise Unauthenticated(REVOKED)
         return principal
 
@@ -158,7 +158,7 @@ class Auth:
         if principal.expires_at <= self._clock.now():
             return False
         try:
-            return not await self.ended([principal])
+            return principal.session_id is None or await self._stands(principal.session_id, principal.owner)
         except Degraded:
             return True
 
@@ -172,7 +172,7 @@ class Auth:
         asked = {(each.session_id, each.owner) for each in principals if each.session_id is not None}
         stands = {key: self._seen[key][1] for key in asked if self._is_fresh(key, now)}
         unknown = [key for key in asked if key not in stands]
-        live = await self._live(unknown)
+        live = await self.users.live_sessions(dict(unknown)) if unknown else {}
         for key in unknown:
             stands[key] = key[0] in live
             self._remember(key, now, stands=stands[key])
@@ -222,12 +222,14 @@ class Auth:
         await self._cut_off(user.owner)
         return user
 
-    async def _live(self, keys: Sequence[SessionKey]) -> Collection[str]:
-        """The ids of those that stand. One alone is asked about together with what others ask just now."""
-        if len(keys) == 1:
-            (key,) = keys
-            return {key[0]} if await self.users.live_session(*key) is not None else set()
-        return await self.users.live_sessions(dict(keys)) if keys else set()
+    async def _stands(self, session_id: str, owner: Owner) -> bool:
+        """As `ended`, for one; asked about together with what others ask just now."""
+        key, now = (session_id, owner), self._clock.monotonic()
+        if self._is_fresh(key, now):
+            return self._seen[key][1]
+        stands = await self.users.live_session(session_id, owner) is not None
+        self._remember(key, now, stands=stands)
+        return stands
 
     def _is_fresh(self, key: SessionKey, now: float) -> bool:
         return key in self._seen and now - self._seen[key][0] < FRESH_S

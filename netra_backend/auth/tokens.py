@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import jwt
-from jwt.exceptions import InvalidAlgorithmError, InvalidSignatureError, PyJWTError
+from jwt.exceptions import PyJWTError
 
 from netra_backend.auth.keys import SigningKeys
 from netra_backend.auth.remote_keys import RemoteKeys, VerifyingKey
@@ -33,6 +33,7 @@ UNSAFE_HEADERS = frozenset(["crit", "b64", "zip", "jku", "jwk", "x5u", "x5c"])
 """Extensions that we do not know, and ways to bring one's own key (RFC 8725, sections 3.5, 3.10)."""
 
 NO_JWT = "The token is not a valid JWT."
+NOT_SIGNED = "The token's signature is not valid."
 
 _jws = jwt.PyJWS()
 
@@ -118,19 +119,19 @@ class TokenVerifier:
         Raises:
             Unauthenticated: for every kind of fault, with a sentence that does not quote the token.
         """
-        kid, claims = _glance(token)
-        issuer = claims.get("iss")
+        parts = _glance(token)
+        issuer = parts.claims.get("iss")
         if issuer == self._issuer:
-            key, audience = self._own_key(kid), self._audience
+            key, audience = self._own_key(parts.kid), self._audience
         elif isinstance(issuer, str) and issuer in self._external:
             external = self._external[issuer]
-            key, audience = await external.keys.find(kid), external.audience
+            key, audience = await external.keys.find(parts.kid), external.audience
         else:
             _refuse("The token's issuer is not known here.")
         if key is None:
             _refuse("The token's key is not known here.")
-        _check_signature(token, key)
-        return self._principal(claims, audience=audience, own=issuer == self._issuer)
+        _check_signature(parts, key)
+        return self._principal(parts.claims, audience=audience, own=issuer == self._issuer)
 
     def _own_key(self, kid: str | None) -> VerifyingKey | None:
         key = self._keys.public(kid) if kid is not None else None
@@ -156,43 +157,74 @@ def _refuse(sentence: str) -> NoReturn:
     raise Unauthenticated(sentence) from None
 
 
-def _glance(token: str) -> tuple[str | None, dict[str, Any]]:
-    """Key id and claims, not yet to be believed: they choose the key that the whole must be signed with."""
+class _Parts(NamedTuple):
+    """A token taken apart, nothing of it to be believed before its signature was checked."""
+
+    algorithm: Any
+    kid: str | None
+    claims: dict[str, Any]
+    signed: bytes
+    signature: str
+
+
+def _glance(token: str) -> _Parts:
+    """The parts of a token. Its claims choose the key that the whole must be signed with."""
     if not token.isascii() or len(token) > MAX_TOKEN_BYTES:
         _refuse("The token is not a JWT of at most 16 KiB.")
     try:
-        first, second, _ = token.split(".")  # exactly what is signed: another dot could move the claims
+        first, second, signature = token.split(
+            "."
+        )  # exactly what is signed: another dot could move the claims
         header, claims = json.loads(_decoded(first)), json.loads(_decoded(second))
     except (ValueError, RecursionError):
         _refuse(NO_JWT)
     if not isinstance(header, dict) or not isinstance(claims, dict):
         _refuse(NO_JWT)
-    return _checked_kid(header), claims
+    return _Parts(header.get("alg"), _checked_kid(header), claims, f"{first}.{second}".encode(), signature)
 
 
 def _decoded(part: str) -> bytes:
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    """The bytes of base64url in its one right form; the standard library ignores what is none of it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    right = base64.urlsafe_b64encode(decoded).decode()
+    if part not in (right, right.rstrip("=")):
+        raise ValueError
+    return decoded
 
 
 def _checked_kid(header: Mapping[str, Any]) -> str | None:
     if UNSAFE_HEADERS & header.keys():
         _refuse("The token's header holds a member that is not allowed.")
-    kid = header.get("kid")
-    if kid is None:
+    if "kid" not in header:
         return None
+    kid = header["kid"]
     if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_LENGTH or not kid.isprintable():
         _refuse("The token's key id is not valid.")
     return kid
 
 
-def _check_signature(token: str, key: VerifyingKey) -> None:
-    """Whether the key has signed the token, by the key's own algorithm."""
+def _check_signature(parts: _Parts, key: VerifyingKey) -> None:
+    """Whether the key has signed the token, by the key's own algorithm.
+
+    The check is the library's. Its `decode` would take the token apart once more, for 60 us of 1,200 that
+    a connection costs.
+    """
+    if parts.algorithm != key.algorithm:
+        _refuse(NOT_SIGNED)
+    algorithm = _jws.get_algorithm_by_name(key.algorithm)
     try:
-        _jws.decode_complete(token, key.key, algorithms=[key.algorithm])
-    except (InvalidSignatureError, InvalidAlgorithmError, TypeError):
-        _refuse("The token's signature is not valid.")
-    except (PyJWTError, ValueError, RecursionError):
+        signature = _decoded(parts.signature)
+        genuine = algorithm.verify(parts.signed, algorithm.prepare_key(key.key), signature)
+    except TypeError:
+        _refuse(NOT_SIGNED)
+    except (PyJWTError, ValueError):
         _refuse(NO_JWT)
+    if not genuine:
+        _refuse(NOT_SIGNED)
 
 
 def _checked_times(claims: Mapping[str, Any], *, now: float) -> datetime:

@@ -10,7 +10,7 @@ import hiredis
 import structlog
 
 from netra_backend.events.lane import reason
-from netra_backend.events.link import PATIENCE_S, RETRY_S, Address, Link, linked
+from netra_backend.events.link import PATIENCE_S, RETRY_S, Address, Command, Link, linked
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +47,7 @@ class Listening:
         self._names: set[bytes] = set()
         self._missing: set[bytes] = set()
         self._link: Link | None = None
+        self._outgoing: list[Command] = []
         self._renewed = False
         self._heard = False
         self.tried = asyncio.Event()
@@ -105,6 +106,7 @@ class Listening:
         self._link = link
         self._renewed = True
         self._missing = set(self._names)
+        self._outgoing.clear()  # what follows says it all
         link.listen(self._take)
         if self._names:
             link.send([("SSUBSCRIBE", name) for name in self._names])
@@ -122,8 +124,15 @@ class Listening:
                     raise TimeoutError
 
     def _send(self, command: str, name: bytes) -> None:
-        if self._link is not None and not self._link.closed.done():
-            self._link.send([(command, name)])
+        """With all that is said in this turn of the loop: clients come by hundreds, and a write is a system call."""
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._outgoing.append((command, name))
+
+    def _write(self) -> None:
+        commands, self._outgoing = self._outgoing, []
+        if commands and self._link is not None and not self._link.closed.done():
+            self._link.send(commands)
 
     def _take(self, message: Any) -> None:
         self._heard = True

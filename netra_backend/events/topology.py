@@ -77,7 +77,7 @@ class Topology:
         self.recovered = recovered
         self._servers: dict[str, Server] = {}
         self._places: dict[bytes, Server] = {}
-        self._pending: dict[bytes, asyncio.Future[None]] = {}
+        self._pending: dict[bytes, list[asyncio.Future[None]]] = {}
         self._suspicion = asyncio.Event()
         self._learner: asyncio.Task[None] | None = None
         self._only: Server | None = self._at(address)
@@ -118,12 +118,12 @@ class Topology:
     async def subscribe(self, name: bytes) -> None:
         """Listen to a channel; returns once messages arrive, or when that cannot be had at once."""
         if name not in self._places:
-            self._pending[name] = asyncio.get_running_loop().create_future()
+            self._pending[name] = []
             server = self._places[name] = self.server_of(name)
             server.listening.add(name, renewed=False)
         pending = self._pending.get(name)
         if pending is not None and self._places[name].listening.connected:
-            await asyncio.wait([pending], timeout=SUBSCRIBE_TIMEOUT)
+            await _settled(pending, SUBSCRIBE_TIMEOUT)
 
     def unsubscribe(self, name: bytes) -> None:
         """Listen no longer."""
@@ -134,9 +134,8 @@ class Topology:
 
     def subscribed(self, name: bytes) -> None:
         """See `Hearer`."""
-        pending = self._pending.pop(name, None)
-        if pending is not None and not pending.done():
-            pending.set_result(None)
+        for waiter in self._pending.pop(name, ()):
+            _settle(waiter)
 
     def suspect(self) -> None:
         """See `Owner` and `Hearer`."""
@@ -214,6 +213,23 @@ class Topology:
             if self._learner is not None:
                 server.start()
         return server
+
+
+async def _settled(waiters: "list[asyncio.Future[None]]", timeout_s: float) -> None:
+    """Wait among them. `asyncio.wait` takes 12 us more, and a client that connects waits here once."""
+    loop = asyncio.get_running_loop()
+    waiter = loop.create_future()
+    waiters.append(waiter)
+    timer = loop.call_later(timeout_s, _settle, waiter)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+
+
+def _settle(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _key(command: Command) -> bytes:

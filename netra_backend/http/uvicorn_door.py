@@ -5,6 +5,7 @@ and one without end the memory (slowloris). Never looks at what a request asks.
 """
 
 import asyncio
+from typing import Any
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -72,6 +73,20 @@ class UvicornDoor(HttpToolsProtocol):
         """The head is whole."""
         self._head_came()
         super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand over what is read, unless the successor (`UvicornSocket`) wants to have it read anew.
+
+        Uvicorn would write the request out for the WebSocket library to parse it again.
+        """
+        successor: Any = self.ws_protocol_class(  # type: ignore[call-arg, misc]  # as uvicorn's own
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        if successor.take_over(self):
+            self.connections.discard(self)
+            self.transport.set_protocol(successor)
+        else:
+            super().handle_websocket_upgrade()
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""

@@ -180,7 +180,7 @@ class Connection:
 
     async def resume(self, epoch: str, after: int, reply_to: str | UnsetType) -> m.ServerFrame:
         """See `registry.Socket`."""
-        head = await self._head_to_resume()
+        head = await self._head_to_resume(after)
         self._stream.seen(head)
         reason = refusal(epoch=epoch, after=after, our_epoch=self._terms.log.epoch, head=head)
         self._terms.resumed(reason or "resumed")
@@ -305,12 +305,18 @@ class Connection:
         else:
             self._start = loop.call_soon(self.client_spoke)
 
-    async def _head_to_resume(self) -> int:
-        """The owner's head. However long the log takes, nothing is sent before the replay."""
+    async def _head_to_resume(self, after: int) -> int:
+        """The owner's head. However long the log takes, nothing is sent before the replay.
+
+        Who begins where the head was at the greeting, and nothing came since, needs no second look: that head
+        was read while the feed was attached already. Of those who come back at once most are such.
+        """
         owner = self.context.owner
         silent, self._start = self._start, None
         if silent is not None:
             silent.cancel()
+            if after == self._stream.head:
+                return after
         try:
             return max((await self._terms.log.heads([owner]))[owner], self._stream.head)
         except NetraError:

@@ -10,8 +10,9 @@ from netra_backend.chaos.faults import Direction
 from netra_backend.chaos.proxy import FaultProxy, upstream_of
 from netra_backend.domain.ids import ThreadId
 from netra_backend.events import lane, listening
-from netra_backend.events.link import parse_address
+from netra_backend.events.link import Link, linked, parse_address
 from netra_backend.events.names import channel
+from netra_backend.events.topology import Topology
 from netra_backend.tests.integration.contract.worlds import Listener, happens
 from netra_backend.tests.integration.events.feeds import Doubts, feed_on, hears, owner_in
 from netra_backend.tests.valkey_servers import SLOTS, ValkeyServer, tell
@@ -198,6 +199,39 @@ async def test_a_channel_that_was_given_up_is_not_waited_for(server: ValkeyServe
     assert (ears.complete, ear.doubts) == (True, 2)
     task.cancel()
     await asyncio.wait([task])
+
+
+async def test_channels_wanted_at_once_are_asked_for_at_once(server: ValkeyServer) -> None:
+    """A system call for each client of a storm would be too much; what was given up at once is not heard."""
+    names = [b"netra:{%d}" % number for number in range(500)]
+    async with linked(parse_address(server.url)) as link:
+        topology = Topology(parse_address(server.url), deliver=_nobody, doubt=_nobody, recovered=_nobody)
+        await topology.open()
+        before = _reads(await _statistics(link))
+        waiting = [asyncio.create_task(topology.subscribe(name)) for name in names]
+        given_up = asyncio.create_task(topology.subscribe(names[0]))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        topology.unsubscribe(names[1])
+        await asyncio.gather(*waiting)
+        asked = _reads(await _statistics(link)) - before
+        heard = await link.exchange([("PUBSUB", "SHARDNUMSUB", *names)])
+        await topology.close()
+    assert heard[0][1::2] == [1, 0] + [1] * 498
+    assert asked < 20
+
+
+def _nobody(*_: object) -> None:
+    """Nothing is told."""
+
+
+async def _statistics(link: Link) -> bytes:
+    [text] = await link.exchange([("INFO", "stats")])
+    return bytes(text)
+
+
+def _reads(statistics: bytes) -> int:
+    return int(statistics.partition(b"total_reads_processed:")[2].split(b"\r")[0])
 
 
 def _pings(statistics: bytes) -> int:

@@ -10,6 +10,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from netra_backend.auth.keys import SigningKeys
 from netra_backend.auth.tokens import TokenIssuer, TokenVerifier
@@ -359,3 +361,84 @@ async def test_times_at_the_end_of_the_calendar_hold(verifier: TokenVerifier, si
     """The last second of 9999, and a start at the beginning of 1970."""
     principal = await verifier.verify(sign(exp=253402300799, nbf=0, iat=0.5))
     assert principal.expires_at.year == 9999
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "unused bits": lambda part: part[:-1] + chr(ord(part[-1]) + 1),  # of the signature: the same bytes
+    "a foreign character": lambda part: part[:4] + "!" + part[4:],
+    "a line": lambda part: part[:4] + "\n" + part[4:],
+    "a blank": lambda part: part + " ",
+    "half of the padding": lambda part: part + "=" * (len(part) % 4 == 2 or 3),
+    "padding inside": lambda part: part[:4] + "====" + part[4:],
+    "one more": lambda part: part + "A" * (5 - len(part) % 4),
+    "nothing": lambda _: "",
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["header", "claims", "signature"])
+async def test_a_part_has_one_spelling(
+    verifier: TokenVerifier, sign: Sign, place: int, spelling: Callable[[str], str]
+) -> None:
+    """Another one would be another token of the same bytes, or bytes that nobody has signed."""
+    parts = sign().split(".")
+    parts[place] = spelling(parts[place])
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(".".join(parts))
+
+
+@pytest.mark.parametrize("alphabet", ["+/", "-_"], ids=["standard", "of URLs"])
+async def test_a_signature_is_of_the_alphabet_of_urls(
+    verifier: TokenVerifier, sign: Sign, alphabet: str
+) -> None:
+    """The standard library's decoder takes both."""
+    signed = (sign(sub=f"u-{number}") for number in range(1000))
+    token = next(token for token in signed if {"-", "_"} <= set(token.rpartition(".")[2]))
+    body, _, signature = token.rpartition(".")
+    other = f"{body}.{signature.translate(str.maketrans('-_', alphabet))}"
+    if alphabet == "-_":
+        assert (await verifier.verify(other)).issuer == "netra"
+    else:
+        with pytest.raises(Unauthenticated, match="not a valid JWT"):
+            await verifier.verify(other)
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_nothing_is_taken_that_the_library_would_refuse(
+    verifier: TokenVerifier, sign: Sign, keys: SigningKeys, data: st.DataObject
+) -> None:
+    """We take a token apart ourselves; its own reader is the stricter judge."""
+    token = sign()
+    at = data.draw(st.integers(0, len(token) - 1))
+    cut = data.draw(st.integers(0, 2))
+    more = data.draw(st.text("ABab01-_+/=. !{\n", max_size=2))
+    edited = token[:at] + more + token[at + cut :]
+    try:
+        await verifier.verify(edited)
+    except Unauthenticated:
+        return
+    assert jwt.PyJWS().decode(edited, keys.private.public_key(), algorithms=["EdDSA"])
+
+
+async def test_padding_that_is_right_is_no_harm(verifier: TokenVerifier, keys: SigningKeys) -> None:
+    """Some issuers write it, against RFC 7515; the library takes it as well."""
+    body = ".".join(
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode()
+        for part in (
+            {"alg": "EdDSA", "kid": keys.kid},
+            {"iss": "netra", "aud": "netra", "sub": "u-1", "tenant_id": "a", "sid": SESSION, "exp": NOW + 9},
+        )
+    )
+    signature = base64.urlsafe_b64encode(keys.private.sign(body.encode())).decode()
+    assert "=" in body
+    assert (await verifier.verify(f"{body}.{signature}")).owner.tenant_id == "a"
+    assert jwt.PyJWS().decode(f"{body}.{signature}", keys.private.public_key(), algorithms=["EdDSA"])
+
+
+async def test_a_key_id_that_is_null_is_none_left_out(verifier: TokenVerifier, keys: SigningKeys) -> None:
+    """It is no string, and the issuer's only key is not looked for in its place."""
+    claims = {"iss": "netra", "aud": "netra", "sub": "u-1", "tenant_id": "a", "sid": SESSION, "exp": NOW + 9}
+    body = ".".join(b64(json.dumps(part).encode()) for part in ({"alg": "EdDSA", "kid": None}, claims))
+    with pytest.raises(Unauthenticated, match="key id"):
+        await verifier.verify(f"{body}.{b64(keys.private.sign(body.encode()))}")

@@ -19,6 +19,7 @@ class NotedLog(MemoryEventLog):
         self.reads: list[tuple[int, int]] = []
         self.gate = asyncio.Event()
         self.gate.set()
+        self.heads_read = 0
         self.heads_asked, self.heads_gate = asyncio.Event(), asyncio.Event()
         self.heads_gate.set()
         self.asked = asyncio.Event()
@@ -36,6 +37,7 @@ class NotedLog(MemoryEventLog):
 
     async def heads(self, owners: Collection[Owner]) -> Mapping[Owner, int]:
         """See the port."""
+        self.heads_read += 1
         self.heads_asked.set()
         await self.heads_gate.wait()
         return await super().heads(owners)
@@ -83,6 +85,43 @@ async def test_who_missed_nothing_costs_no_read() -> None:
     await committed(hall, 1)
     await client.until(lambda: client.seqs() == [5])
     assert log.reads == []
+    await client.leave()
+
+
+async def test_who_begins_at_the_head_of_the_greeting_asks_for_no_other() -> None:
+    """A second resume does ask; and what the feed lost in between comes with the next heartbeat."""
+    hall, log = noted()
+    await committed(hall, 3)
+    client = await hall.connected()
+    hall.other_feed.go_away()
+    await committed(hall, 1)
+    resume(client, hall, 3)
+    assert (await client.get("resumed"))["payload"] == {"head": 3}
+    assert (log.heads_read, log.reads, client.seqs()) == (1, [], [])
+    hall.feed.beat({ADA: 4})
+    await client.until(lambda: client.seqs() == [4])
+    resume(client, hall, 4, "again")
+    await client.until(lambda: [answer["reply_to"] for answer in client.of("resumed")] == ["r", "again"])
+    assert log.heads_read == 2
+    await client.leave()
+
+
+async def test_who_begins_elsewhere_is_told_by_the_log() -> None:
+    """Behind the greeting's head there is something to read; ahead of it may be what came since, or nothing."""
+    hall, log = noted()
+    await committed(hall, 3)
+    for after, kind, seqs in ((2, "resumed", [3]), (4, "resync", [])):
+        client = await hall.connected()
+        before = log.heads_read
+        resume(client, hall, after)
+        await client.get(kind)
+        assert (log.heads_read, client.seqs()) == (before + 1, seqs)
+        await client.leave()
+    client = await hall.connected()
+    hall.other_feed.go_away()
+    await committed(hall, 1)
+    resume(client, hall, 4)
+    assert (await client.get("resumed"))["payload"] == {"head": 4}
     await client.leave()
 
 
