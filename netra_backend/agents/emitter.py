@@ -177,7 +177,7 @@ class Emitter:
         return Draft(TYPES[type(payload)], encoded)
 
     def _write(self) -> None:
-        """Write what waits. By callbacks: a run writes two or three times, and tasks for that cost 3 % of it."""
+        """Write what waits. By callbacks: a run writes two or three times, and needs no task for each."""
         if not self._waiting:
             self._ended()
             return

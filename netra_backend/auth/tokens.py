@@ -172,9 +172,8 @@ def _glance(token: str) -> _Parts:
     if not token.isascii() or len(token) > MAX_TOKEN_BYTES:
         _refuse("The token is not a JWT of at most 16 KiB.")
     try:
-        first, second, signature = token.split(
-            "."
-        )  # exactly what is signed: another dot could move the claims
+        # Exactly three, as they are signed: another dot could move the claims.
+        first, second, signature = token.split(".")
         header, claims = json.loads(_decoded(first)), json.loads(_decoded(second))
     except (ValueError, RecursionError):
         _refuse(NO_JWT)
