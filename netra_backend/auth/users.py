@@ -12,7 +12,7 @@ from netra_backend.domain.errors import BadMessage, Conflict, NotFound, Unauthen
 from netra_backend.domain.identity import valid_name
 from netra_backend.domain.ids import IdSource, Owner, TenantId, UserId
 from netra_backend.store.database import Database, Row, load_queries, tenants_setting
-from netra_backend.store.group import GroupCommit
+from netra_backend.store.group import CROWD_LINGER_S, GroupCommit
 
 SQL = load_queries(Path(__file__).parent)
 
@@ -54,7 +54,9 @@ class Users:
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._database = database
-        self._checks: GroupCommit[tuple[str, Owner], timedelta | None] = GroupCommit(self._check)
+        self._checks: GroupCommit[tuple[str, Owner], timedelta | None] = GroupCommit(
+            self._check, linger_s=CROWD_LINGER_S
+        )
         self._new_id = new_id
         self._random_bytes = random_bytes
         self._passwords = Passwords()

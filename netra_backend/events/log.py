@@ -14,7 +14,7 @@ from netra_backend.domain.ids import Owner, RunId, TenantId, UserId
 from netra_backend.domain.ports import Clock
 from netra_backend.domain.runs import Run
 from netra_backend.store.database import Database, load_queries, tenants_setting
-from netra_backend.store.group import GroupCommit, Outcome
+from netra_backend.store.group import CROWD_LINGER_S, GroupCommit, Outcome
 from netra_backend.store.rows import event_of
 from netra_backend.store.streams import SQL as STORE_SQL
 from netra_backend.store.streams import columns_of, events_after, lock_stream, packed
@@ -32,7 +32,9 @@ class PostgresEventLog:
         self._clock = clock
         self._committed = committed
         self._appends: GroupCommit[Append, Sequence[Event]] = GroupCommit(self._commit)
-        self._single_heads: GroupCommit[Owner, int] = GroupCommit(self._read_single_heads)
+        self._single_heads: GroupCommit[Owner, int] = GroupCommit(
+            self._read_single_heads, linger_s=CROWD_LINGER_S
+        )
         self._epoch = ""
 
     async def open(self) -> None:

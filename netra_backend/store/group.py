@@ -17,6 +17,9 @@ Outcome = Union[Result, Exception]  # noqa: UP007 - `Result | Exception` is no g
 MAX_BATCH = 256
 """Items in one transaction: enough to share a flush, few enough to hold locks for milliseconds only."""
 
+CROWD_LINGER_S = 0.02
+"""For reads that every arriving client needs: nobody sees it, and thousands at once share fifty a second."""
+
 
 class GroupCommit(Generic[Item, Result]):
     """Collects items and commits them together, in order, one transaction at a time.
@@ -26,6 +29,8 @@ class GroupCommit(Generic[Item, Result]):
             If it raises, nothing was written.
         longest_wait_s: an item that would wait longer, by the pace of the last commit, is refused.
             What fits into the next transaction never is.
+        linger_s: seconds from one batch to the next while more than one item comes at a time. In a crowd the
+            transactions cost more than the items; who comes alone does not wait.
     """
 
     def __init__(
@@ -33,9 +38,12 @@ class GroupCommit(Generic[Item, Result]):
         commit: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome[Result]]]],
         *,
         longest_wait_s: float = float("inf"),
+        linger_s: float = 0.0,
     ) -> None:
         self._commit = commit
         self._longest_wait_s = longest_wait_s
+        self._linger_s = linger_s
+        self._not_before = 0.0
         self._last_s = 0.0
         self._began_at = 0.0
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
@@ -73,10 +81,15 @@ class GroupCommit(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
+                early_s = self._not_before - loop.time()
+                if early_s > 0 and len(self._waiting) < MAX_BATCH:
+                    await asyncio.sleep(early_s)
                 batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
                 self._began_at = loop.time()
                 await self._write(batch)
                 self._last_s = loop.time() - self._began_at
+                if len(batch) > 1:
+                    self._not_before = self._began_at + self._linger_s
         finally:
             self._flusher = None
 

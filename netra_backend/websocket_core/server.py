@@ -191,14 +191,17 @@ class Gateway:
     async def _authenticate(
         self, session: Session, token: str | None, receive: Receive, send: Send
     ) -> tuple[Principal, str | UnsetType]:
-        """Who is connected, from the upgrade request or the first frame; raises `_Left` if nobody."""
+        """Who is connected, from the upgrade request or the first frame; raises `_Left` if nobody.
+
+        The client's time ends with its frame: what a store takes to answer is no fault of the token.
+        """
         reply_to: str | UnsetType = UNSET
         try:
-            async with asyncio.timeout(self.auth_timeout_s):
-                if token is None:
+            if token is None:
+                async with asyncio.timeout(self.auth_timeout_s):
                     first = await self._first_frame(session, receive, send)
-                    token, reply_to = first.payload.token, first.id
-                principal = await self.credentials.verify(token)
+                token, reply_to = first.payload.token, first.id
+            principal = await self.credentials.verify(token)
         except TimeoutError:
             await _send_away(send, Unauthenticated("No `authenticate` came in time."), reply_to)
         except NetraError as error:

@@ -13,10 +13,9 @@ from urllib.parse import unquote
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request, Response
-from websockets.protocol import State
+from websockets.http11 import Request
+from websockets.protocol import Protocol, State
 from websockets.utils import accept_key
 
 from netra_backend.protocol.errors import CloseCode
@@ -50,9 +49,11 @@ BODY = frozenset([b"content-length", b"transfer-encoding"])
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _CONNECTION = re.compile(rb"(?:keep-alive, ?)?upgrade", re.IGNORECASE)
 _SUBPROTOCOLS = re.compile(rb"[\w.-]+(?:, ?[\w.-]+)*")
-_ANY_REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 
 _TEXT = 0x80 | Opcode.TEXT
+_SWITCHING = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+)
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -72,8 +73,10 @@ class UvicornSocket(WebSocketsSansIOProtocol):
         headers = [(name, value.strip(b" \t")) for name, value in door.headers]
         if door.scope["method"] != "GET" or self.conn.available_extensions or not is_usual(door.url, headers):
             return False
-        self.conn.receive_data(_ANY_REQUEST)  # frames come next
-        self.conn.events_received()
+        self.conn.parser = Protocol.parse(
+            self.conn
+        )  # which begins with frames, where the server's reads a request
+        next(self.conn.parser)
         self.connections.add(self)
         self.transport, self.server, self.client = door.transport, door.server, door.client
         self.scheme = "wss" if door.scheme == "https" else "ws"
@@ -185,18 +188,15 @@ class UvicornSocket(WebSocketsSansIOProtocol):
         """As uvicorn does, without a line for a log that is off and a date that is thrown away."""
         if self.disconnected or self.transport.is_closing():
             raise ClientDisconnected
-        headers = [
-            ("Upgrade", "websocket"),
-            ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Accept", accept_key(key)),
+        lines = [_SWITCHING + accept_key(key).encode()]
+        lines += [
+            name + b": " + value for name, value in (*self.default_headers, *message.get("headers", ()))
         ]
-        for name, value in (*self.default_headers, *message.get("headers", ())):
-            headers.append((name.decode("latin-1"), value.decode("latin-1")))
         if subprotocol := message.get("subprotocol"):
-            headers.append(("Sec-WebSocket-Protocol", subprotocol))
-        self.conn.send_response(Response(101, "Switching Protocols", Headers(headers)))
+            lines.append(b"Sec-WebSocket-Protocol: " + subprotocol.encode())
+        self.conn.state = State.OPEN
         self.handshake_complete = True
-        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.write(b"\r\n".join([*lines, b"", b""]))
         self.start_keepalive()
 
     def write_now(self, frames: Sequence[bytes]) -> bool:

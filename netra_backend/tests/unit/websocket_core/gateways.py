@@ -50,6 +50,8 @@ class Desk:
         tenant, slash, user = name.partition("/")
         if not slash:
             raise Unauthenticated
+        if tenant == "slow":
+            await asyncio.sleep(1)
         expires: datetime = self._clock.now() + timedelta(seconds=float(life or 3600))
         owner = Owner(TenantId(tenant), UserId(user))
         return Principal(

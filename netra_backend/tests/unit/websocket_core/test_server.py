@@ -122,6 +122,19 @@ async def test_silence_before_authentication_ends_the_socket() -> None:
     assert "in time" in client.frames[0]["payload"]["message"]
 
 
+@pytest.mark.parametrize("first_frame", [True, False])
+def test_a_slow_store_is_no_silence_of_the_client(first_frame: bool) -> None:
+    """Who sent a good token in time would take 4401 for the end of the session."""
+
+    async def scene() -> None:
+        client = Hall(auth_timeout_s=0.1).client(None if first_frame else "slow/ada")
+        if first_frame:
+            client.send("authenticate", {"token": "slow/ada"}, id="a")
+        assert (await client.get("connected"))["payload"]["tenant_id"] == "slow"
+
+    played(scene())
+
+
 async def test_repeated_bad_first_frames_end_the_socket() -> None:
     """A protocol violation."""
     client = Hall().client(None)
