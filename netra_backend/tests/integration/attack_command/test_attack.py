@@ -30,6 +30,8 @@ from netra_backend.tests.subject import PASSWORD, Account, Subject
 from netra_backend.websocket_core import admission
 
 NETRA = Path(sys.executable).with_name("netra")
+LONELY_S = 2.0
+"""Seconds after which a request counts as the only one of its moment."""
 
 
 @pytest.fixture
@@ -106,14 +108,25 @@ def without_owner_check(name: str) -> Plant:
 
 
 def shared_lists(patch: pytest.MonkeyPatch, owners: list[Owner]) -> None:
-    """Everybody gets the list of whoever was asked for before: a connection that keeps its tenant."""
+    """Who asks while the other does gets the other's list: two requests on one connection."""
     real = PostgresStore.threads
-    last: list[Owner] = []
+    asking: list[Owner] = []
+    together = asyncio.Event()
 
     async def leaky(store: PostgresStore, asker: Owner, **named: Any) -> Any:
-        last.append(asker)
-        await asyncio.sleep(0.05)  # the other's request comes meanwhile, whatever else the machine does
-        return await real(store, last[-1], **named)
+        asking.append(asker)
+        if set(asking) == set(owners):
+            together.set()
+        try:
+            async with asyncio.timeout(LONELY_S):
+                await together.wait()
+        except TimeoutError:
+            return await real(store, asker, **named)
+        else:
+            (other,) = set(owners) - {asker}
+            return await real(store, other, **named)
+        finally:
+            asking.remove(asker)
 
     patch.setattr(PostgresStore, "threads", leaky)
 
