@@ -43,6 +43,12 @@ class Guest:
         """Whether it has got what it asked for."""
         return self.completed or not self.says
 
+    def miss(self, events: int, *, says: bool) -> None:
+        """Forget the last events, and perhaps have something else to say."""
+        self.seq -= events
+        self.name += b"+"
+        self.says, self.accepted, self.completed = says, False, False
+
 
 class Visit(User):
     """One connection of a guest, which resumes first.

@@ -15,6 +15,8 @@ BASE_S, CAP_S = 0.5, 30.0
 """Full jitter, as `docs/protocol.md` asks of clients."""
 SPEAKERS = 10
 """Every so manieth guest has just sent a message when the gateway dies."""
+MISSED = 5
+"""Events that each guest has missed when it comes back: the end of a run."""
 SOURCES = 64
 CONNECTING_AT_ONCE = 50
 """Before the storm; in the storm there is no such courtesy."""
@@ -29,8 +31,7 @@ class Storm:
         self._report = report
         series = os.urandom(4).hex()
         self._guests = [
-            Guest(token, f"{series}-{n}".encode(), says=n % SPEAKERS == 0)
-            for n, token in enumerate(job.tokens)
+            Guest(token, f"{series}-{n}".encode(), says=True) for n, token in enumerate(job.tokens)
         ]
         self._numbers = {id(guest): n for n, guest in enumerate(self._guests)}
         self._visits: dict[int, Visit] = {}
@@ -62,12 +63,13 @@ class Storm:
         turns = asyncio.Semaphore(CONNECTING_AT_ONCE)
 
         async def arrive(guest: Guest) -> None:
-            says, guest.says = guest.says, False
             async with turns:
                 await self._connect(guest, self._job.url)
-            guest.says = says
 
         await asyncio.gather(*(arrive(guest) for guest in self._guests))
+        await self._until(lambda: all(guest.served for guest in self._guests))
+        for number, guest in enumerate(self._guests):
+            guest.miss(MISSED, says=number % SPEAKERS == 0)
         self._report(Phase("held"))
         await asyncio.to_thread(sys.stdin.readline)
         for visit in self._visits.values():

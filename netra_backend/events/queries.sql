@@ -21,6 +21,11 @@ ORDER BY seq
 -- The last number of each owner.
 SELECT tenant_id, user_id, head FROM stream_heads($1, string_to_array($2, chr(31), ''), string_to_array($3, chr(31), ''))
 
+-- name: missed
+-- The first events after a number, for many owners; see the function in the schema, and `streams.packed`.
+SELECT * FROM missed_events($1, string_to_array($2, chr(31), ''), string_to_array($3, chr(31), ''),
+                            string_to_array($4, chr(31), '')::bigint[], $5)
+
 -- name: epoch
 -- Which life of the database this is: restoring a dump makes another database, and restoring to a
 -- point in time another timeline.

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from netra_backend.domain.events import Append, Draft, Event, Fenced
-from netra_backend.domain.ids import RunId, ThreadId
+from netra_backend.domain.ids import Owner, RunId, ThreadId
 from netra_backend.domain.runs import EndStatus
+from netra_backend.events.log import SHARED_EVENTS
 from netra_backend.tests.integration.contract.worlds import (
     ADA,
     BOB,
@@ -182,6 +183,24 @@ async def test_read_starts_after_a_number(world: World) -> None:
     assert await read(ADA, after=7, limit=10) == []
     assert await read(ADA, after=2**63 - 1, limit=10) == []
     assert await read(EVE, after=0, limit=10) == []
+
+
+async def test_many_read_at_once_and_each_its_own(world: World) -> None:
+    """From wherever they stand, of whichever tenant, and whether a shared read holds all of it or not."""
+    for owner in (ADA, BOB, EVE):
+        run = await running(world, said(owner))
+        thoughts = [thought("/".join(owner)) for _ in range(SHARED_EVENTS + 9)]
+        await world.one.log.append(appended(run, *thoughts))
+    head = SHARED_EVENTS + 10
+    places = [0, *range(8, 13), head - 1, head, 2**63 - 1]
+    stranger = Owner(EVE.tenant_id, BOB.user_id)
+    asked = [(owner, after) for after in places for owner in (ADA, stranger, EVE, BOB)]
+    read = world.one.log.read
+    answers = await asyncio.gather(*(read(owner, after=after, limit=500) for owner, after in asked))
+    for (owner, after), events in zip(asked, answers, strict=True):
+        expected = [] if owner == stranger else list(range(after + 1, head + 1))
+        assert [event.seq for event in events] == expected
+        assert all("/".join(owner) in event.payload.decode() for event in events if event.seq > 1)
 
 
 async def test_heads_of_many_owners(world: World) -> None:
