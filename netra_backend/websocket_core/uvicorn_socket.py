@@ -73,9 +73,7 @@ class UvicornSocket(WebSocketsSansIOProtocol):
         headers = [(name, value.strip(b" \t")) for name, value in door.headers]
         if door.scope["method"] != "GET" or self.conn.available_extensions or not is_usual(door.url, headers):
             return False
-        self.conn.parser = Protocol.parse(
-            self.conn
-        )  # which begins with frames, where the server's reads a request
+        self.conn.parser = Protocol.parse(self.conn)  # a server's would read a request
         next(self.conn.parser)
         self.connections.add(self)
         self.transport, self.server, self.client = door.transport, door.server, door.client
