@@ -1,19 +1,14 @@
 """The first schema: identity, threads, messages, runs, the event log, and who may see what."""
 
-from pathlib import Path
-from typing import Any
-
-from alembic import op
+from netra_backend.store.migrations.scripts import run_script
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Create everything. The driver runs the script itself: SQLAlchemy takes one statement at a time."""
-    script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
-    adapted: Any = op.get_bind().connection.dbapi_connection
-    adapted.run_async(lambda driver: driver.execute(script))
+    """Create everything."""
+    run_script(__file__)
 
 
 def downgrade() -> None:

@@ -1,9 +1,8 @@
 """What clients have missed is read for many of them in one round trip."""
 
-from pathlib import Path
-from typing import Any
-
 from alembic import op
+
+from netra_backend.store.migrations.scripts import run_script
 
 revision = "0003"
 down_revision = "0002"
@@ -11,9 +10,7 @@ down_revision = "0002"
 
 def upgrade() -> None:
     """Add a function; no table changes."""
-    script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
-    adapted: Any = op.get_bind().connection.dbapi_connection
-    adapted.run_async(lambda driver: driver.execute(script))
+    run_script(__file__)
 
 
 def downgrade() -> None:
