@@ -74,7 +74,6 @@ class Process:
     def kill(self) -> None:
         """`kill -9`: nothing of it runs any more; what it holds is kept until the loop is closed."""
         self.alive = False
-        self.queue.clear()
         self.loop.unlist(self)
 
     def freeze(self) -> None:
@@ -177,10 +176,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 self._enqueue(process, timer)
 
     def _enqueue(self, process: Process, handle: asyncio.Handle) -> None:
-        if process.alive:
-            process.queue.append(handle)
-            if not process.listed:
-                self.list(process)
+        process.queue.append(handle)
+        if not process.listed:
+            self.list(process)
 
     def list(self, process: Process) -> None:
         """It has something to run."""
@@ -221,11 +219,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             context = contextvars.copy_context()
         handle = asyncio.Handle(callback, args, self, context)
         if not self._over:
-            process = context.get(_here, self.harness)
-            if process.alive:
-                process.queue.append(handle)
-                if not process.listed:
-                    self.list(process)
+            self._enqueue(context.get(_here, self.harness), handle)
         return handle
 
     def call_later(  # type: ignore[override] # typeshed's variadic generics

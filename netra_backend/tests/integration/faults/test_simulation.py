@@ -1,5 +1,6 @@
 """Schedules of the simulation: the fixed seeds, one random stretch, and planted defects that it must find."""
 
+import asyncio
 import itertools
 import os
 import secrets
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random  # noqa: TID251 - seeded
 
 import pytest
 
@@ -22,6 +24,7 @@ from netra_backend.testing.simulation import (
     report,
     shrink,
 )
+from netra_backend.testing.simulation.loop import VirtualLoop
 from netra_backend.tests.integration.faults import planted
 from netra_backend.websocket_core import connection
 from netra_backend.websocket_core.following import Following
@@ -69,6 +72,23 @@ def test_a_seed_is_one_schedule_in_every_process() -> None:
         traces.add(done.stdout)
     assert len(traces) == 1
     assert b"connected" in traces.pop()
+
+
+def test_what_died_unheard_with_its_process_is_no_accident() -> None:
+    """A failure whose reader was about to run: a real process takes it along without a word."""
+    loop = VirtualLoop(Random(1))  # type: ignore[abstract]  # noqa: S311 - sockets are not needed, nor secrets
+    process = loop.process("host")
+
+    def fail_and_die() -> None:
+        answer = loop.create_future()
+        answer.add_done_callback(asyncio.Future.exception)
+        answer.set_exception(ValueError("unheard"))
+        process.kill()
+
+    process.soon(fail_and_die)
+    loop.run(lambda: not process.alive)
+    assert loop.accidents == []
+    loop.bury()
 
 
 def plant_stream(monkeypatch: pytest.MonkeyPatch, stream: type[Stream]) -> None:
